@@ -1,0 +1,1 @@
+"""The documented import paths; each module is an alias."""

@@ -1,0 +1,58 @@
+"""One small tree of exceptions; what each means for an exit code stands in `plaintiff_moat.cli.exits`.
+
+Messages are lower case, say what was expected, what was found and what to do next, and never hold a
+cell's value: a vendor's cell may be a social security number.
+"""
+
+__all__ = [
+    "BadInput",
+    "BadMapping",
+    "DatabaseNotMigrated",
+    "DatabaseUnreachable",
+    "IdentityRequired",
+    "LeaseLost",
+    "MoatError",
+    "NoSuchRun",
+    "RunFailed",
+    "SourceChanged",
+]
+
+
+class MoatError(Exception):
+    """Anything that this project refuses or cannot do; its text is safe to show and to log."""
+
+
+class BadInput(MoatError):
+    """The delivered file cannot be taken in as it is; nothing was written."""
+
+
+class SourceChanged(BadInput):
+    """The file's bytes are no longer those that were hashed; nothing of it was published."""
+
+
+class BadMapping(MoatError):
+    """A mapping is unknown, unreadable, or does not fit the header it was asked to read."""
+
+
+class DatabaseUnreachable(MoatError):
+    """No connection to the configured database, or the embedded one cannot be started."""
+
+
+class DatabaseNotMigrated(MoatError):
+    """The database lacks migrations that this version needs; `moat db push` applies them."""
+
+
+class NoSuchRun(MoatError):
+    """No run has this id."""
+
+
+class LeaseLost(MoatError):
+    """The run was taken over or ended by somebody else; nothing of what was asked was kept."""
+
+
+class IdentityRequired(MoatError):
+    """The run was taken over from a holder that may still be alive: only a caller that names its attempt is served."""
+
+
+class RunFailed(MoatError):
+    """The run ended as failed; nothing of it is active."""
