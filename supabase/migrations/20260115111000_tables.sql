@@ -1,0 +1,235 @@
+-- What is stored. A run owns landed rows; landed rows are never touched again; plaintiff_keys says which landed row
+-- represents a plaintiff today. Everything else (status of a record, the active set) is derived from these three.
+
+create type ingest.import_status as enum ('pending', 'processing', 'completed', 'failed', 'rolled_back');
+
+-- Legal transitions; ingest._guard_run enforces them:
+--
+--     pending ────▶ processing ────▶ completed ────▶ rolled_back
+--        │          ▲  │   ▲ └ (a later attempt)         ▲
+--        │          │  ▼   │                             │
+--        └────▶  failed ───┘                             │
+--     pending, processing and failed may also go ────────┘   and nothing leaves rolled_back
+comment on type ingest.import_status is
+    'State of a run: pending -> processing | failed | rolled_back; processing -> processing (next attempt) | completed |'
+    ' failed | rolled_back; failed -> processing | rolled_back; completed -> rolled_back; rolled_back is final.';
+
+create table ingest.settings (
+    only_row boolean primary key default true,
+    stale_after interval not null default interval '30 minutes',
+    constraint settings_is_one_row check (only_row),
+    constraint settings_stale_after_is_positive check (stale_after > interval '0')
+);
+
+comment on table ingest.settings is 'The one row of settings.';
+comment on column ingest.settings.only_row is 'Always true: there is one row.';
+comment on column ingest.settings.stale_after is 'A lease without a sign of life for longer than this may be taken over.';
+
+insert into ingest.settings default values;
+
+create table ingest.source_systems (
+    source_system text primary key,
+    last_publish_seq bigint not null default 0,
+    rollbacks bigint not null default 0
+);
+
+comment on table ingest.source_systems is
+    'One row for each vendor or feed. Publishing and undoing lock it first, so that they happen one after the other.';
+comment on column ingest.source_systems.source_system is 'The vendor or feed.';
+comment on column ingest.source_systems.last_publish_seq is 'The publish_seq given out last.';
+comment on column ingest.source_systems.rollbacks is 'How many published runs were undone; above 0 there may be ownerless keys.';
+
+create table ingest.import_runs (
+    id uuid primary key default gen_random_uuid(),
+    source_system text not null,
+    source_batch_id text not null,
+    file_hash text not null,
+    filename text,
+    import_kind text not null default 'plaintiff',
+    status ingest.import_status not null default 'pending',
+    attempt integer not null default 0,
+    worker_id text,
+    rows_fetched integer not null default 0,
+    rows_inserted integer not null default 0,
+    rows_skipped integer not null default 0,
+    rows_errored integer not null default 0,
+    error_details jsonb,
+    created_at timestamptz not null default clock_timestamp(),
+    updated_at timestamptz not null default clock_timestamp(),
+    claimed_at timestamptz,
+    completed_at timestamptz,
+    rolled_back_at timestamptz,
+    rollback_reason text,
+    publish_seq bigint,
+    reader_fingerprint text,
+    ended_attempt integer,
+    identity_required boolean not null default false,
+    constraint import_runs_names_are_given check (source_system <> '' and source_batch_id <> '' and file_hash <> ''),
+    constraint import_runs_counts_are_not_negative check (
+        rows_fetched >= 0 and rows_inserted >= 0 and rows_skipped >= 0 and rows_errored >= 0
+    ),
+    constraint import_runs_counts_add_up check (
+        status <> 'completed' or rows_fetched = rows_inserted + rows_skipped + rows_errored
+    ),
+    constraint import_runs_processing_has_a_lease check (
+        status <> 'processing' or (attempt > 0 and claimed_at is not null)
+    ),
+    constraint import_runs_completed_is_published check (
+        status <> 'completed' or (publish_seq is not null and completed_at is not null)
+    ),
+    constraint import_runs_rolled_back_has_a_time check (
+        (status = 'rolled_back') = (rolled_back_at is not null)
+    )
+);
+
+create unique index import_runs_one_live_run
+    on ingest.import_runs (source_system, source_batch_id, file_hash)
+    where status <> 'rolled_back';
+
+create unique index import_runs_publish_order
+    on ingest.import_runs (source_system, publish_seq)
+    where publish_seq is not null;
+
+create index import_runs_created_at on ingest.import_runs (created_at desc);
+
+create index import_runs_open on ingest.import_runs (updated_at) where status in ('pending', 'processing', 'failed');
+
+comment on table ingest.import_runs is
+    'One row for each delivery that was ever claimed. A rolled-back run stays as the history it is.';
+comment on column ingest.import_runs.id is 'The run.';
+comment on column ingest.import_runs.source_system is 'The vendor or feed.';
+comment on column ingest.import_runs.source_batch_id is 'The vendor''s id for the delivery.';
+comment on column ingest.import_runs.file_hash is 'SHA-256 of the delivered bytes, in hex.';
+comment on column ingest.import_runs.filename is 'The file''s name without its folder.';
+comment on column ingest.import_runs.import_kind is 'What the records are; plaintiff.';
+comment on column ingest.import_runs.status is 'Where the run stands; the legal transitions are on the type.';
+comment on column ingest.import_runs.attempt is 'How often the run was claimed. It is the fencing token: a write that names an older one is refused.';
+comment on column ingest.import_runs.worker_id is 'Who holds, or last held, the lease.';
+comment on column ingest.import_runs.rows_fetched is
+    'Records of the file: from the claim on the independent count, once completed the recounted one.';
+comment on column ingest.import_runs.rows_inserted is 'Records that represent their key; kept right when another run is undone.';
+comment on column ingest.import_runs.rows_skipped is 'Valid records whose key another record represents.';
+comment on column ingest.import_runs.rows_errored is 'Rejected records.';
+comment on column ingest.import_runs.error_details is 'Why the run failed: codes and counts, never a cell''s value.';
+comment on column ingest.import_runs.created_at is 'When the run was first claimed.';
+comment on column ingest.import_runs.updated_at is 'The last sign of life; a lease is stale when it is older than settings.stale_after.';
+comment on column ingest.import_runs.claimed_at is 'When the current attempt began.';
+comment on column ingest.import_runs.completed_at is 'When the run was published.';
+comment on column ingest.import_runs.rolled_back_at is 'When the run was undone.';
+comment on column ingest.import_runs.rollback_reason is 'Why the run was undone.';
+comment on column ingest.import_runs.publish_seq is 'Order of publication within the source system; stays after a rollback.';
+comment on column ingest.import_runs.reader_fingerprint is 'Mapping and reader version that produced the landed rows; a run is never continued under another.';
+comment on column ingest.import_runs.ended_attempt is 'The attempt whose holder itself reported the end (finalize or reconcile).';
+comment on column ingest.import_runs.identity_required is
+    'True once the run was taken over from a holder that did not report its end: callers must name their attempt.';
+
+create table ingest.landed_rows (
+    import_run_id uuid not null,
+    row_number integer not null,
+    attempt integer not null,
+    chunk_no integer not null,
+    line_start integer not null,
+    line_end integer not null,
+    plaintiff_name text,
+    firm_name text,
+    contact_name text,
+    contact_email text,
+    contact_phone text,
+    address text,
+    city text,
+    state text,
+    postal_code text,
+    case_reference text,
+    court text,
+    county text,
+    judgment_amount numeric(14, 2),
+    judgment_date date,
+    defendant_name text,
+    source_reference text,
+    extra jsonb,
+    dedupe_key uuid,
+    error_code text,
+    error_message text,
+    warnings text[] not null default '{}',
+    raw_payload jsonb,
+    constraint landed_rows_pkey primary key (import_run_id, row_number),
+    constraint landed_rows_valid_or_rejected check ((dedupe_key is null) = (error_code is not null)),
+    constraint landed_rows_valid_has_a_name check (error_code is not null or plaintiff_name is not null)
+);
+
+create index landed_rows_rejects on ingest.landed_rows (import_run_id, row_number) where error_code is not null;
+
+-- No table refers to import_runs by a foreign key. For each row of landed_rows it would look the run up, where the landing
+-- guard looks once a chunk; everywhere it would lock the run's row FOR KEY SHARE, for as long as a chunk is being copied
+-- or in the way of an event that must be written while the run is being published. Runs are never deleted.
+comment on table ingest.landed_rows is
+    'Every record of every file as it was landed. Append-only: no UPDATE, DELETE or TRUNCATE, for anybody.';
+comment on column ingest.landed_rows.import_run_id is 'The run; the landing guard makes sure that it exists and is leased.';
+comment on column ingest.landed_rows.row_number is 'The record''s place in the file, from 1; the header is not counted.';
+comment on column ingest.landed_rows.attempt is 'The attempt that landed it.';
+comment on column ingest.landed_rows.chunk_no is 'The chunk that it came with.';
+comment on column ingest.landed_rows.line_start is 'First physical line of the record; the header is line 1.';
+comment on column ingest.landed_rows.line_end is 'Last physical line of the record.';
+comment on column ingest.landed_rows.plaintiff_name is 'Name of the plaintiff; the one value without which a record is rejected.';
+comment on column ingest.landed_rows.firm_name is 'Law firm of the plaintiff.';
+comment on column ingest.landed_rows.contact_name is 'Person to contact.';
+comment on column ingest.landed_rows.contact_email is 'E-mail address as sent; doubtful ones carry a warning.';
+comment on column ingest.landed_rows.contact_phone is 'Telephone in E.164 where it could be read, else as sent with a warning.';
+comment on column ingest.landed_rows.address is 'Street address.';
+comment on column ingest.landed_rows.city is 'City.';
+comment on column ingest.landed_rows.state is 'State as sent; unknown ones carry a warning.';
+comment on column ingest.landed_rows.postal_code is 'Postal code as sent.';
+comment on column ingest.landed_rows.case_reference is 'Judgment, case, docket or index number.';
+comment on column ingest.landed_rows.court is 'Court.';
+comment on column ingest.landed_rows.county is 'County.';
+comment on column ingest.landed_rows.judgment_amount is 'Amount of the judgment in dollars, exact.';
+comment on column ingest.landed_rows.judgment_date is 'Date of the judgment.';
+comment on column ingest.landed_rows.defendant_name is 'Name of the defendant.';
+comment on column ingest.landed_rows.source_reference is 'The vendor''s own id of the record.';
+comment on column ingest.landed_rows.extra is 'Columns of the file that the mapping does not know; sensitive ones masked.';
+comment on column ingest.landed_rows.dedupe_key is 'Identity of the record; null when it was rejected.';
+comment on column ingest.landed_rows.error_code is 'Why the record was rejected; null when it is valid.';
+comment on column ingest.landed_rows.error_message is 'The column and the rule that it broke, never the value.';
+comment on column ingest.landed_rows.warnings is 'Codes of what was kept as sent but looks doubtful.';
+comment on column ingest.landed_rows.raw_payload is 'The rejected record, redacted.';
+
+create table ingest.landed_chunks (
+    import_run_id uuid not null,
+    chunk_no integer not null,
+    attempt integer not null,
+    byte_start bigint not null,
+    byte_end bigint not null,
+    first_row integer not null,
+    records integer not null,
+    digest text not null,
+    landed_at timestamptz not null default clock_timestamp(),
+    constraint landed_chunks_pkey primary key (import_run_id, chunk_no),
+    constraint landed_chunks_is_a_range check (
+        chunk_no >= 0 and byte_start >= 0 and byte_end > byte_start and first_row >= 1 and records >= 0
+    )
+);
+
+comment on table ingest.landed_chunks is 'The chunks of a run that are landed. Append-only; a chunk lands once.';
+comment on column ingest.landed_chunks.import_run_id is 'The run.';
+comment on column ingest.landed_chunks.chunk_no is 'The chunk, from 0.';
+comment on column ingest.landed_chunks.attempt is 'The attempt that landed it.';
+comment on column ingest.landed_chunks.byte_start is 'First byte of the chunk in the file.';
+comment on column ingest.landed_chunks.byte_end is 'The byte after its last.';
+comment on column ingest.landed_chunks.first_row is 'row_number of its first record.';
+comment on column ingest.landed_chunks.records is 'How many records it holds.';
+comment on column ingest.landed_chunks.digest is 'SHA-256 of its bytes, in hex.';
+comment on column ingest.landed_chunks.landed_at is 'When its transaction opened it.';
+
+create table ingest.plaintiff_keys (
+    dedupe_key uuid not null,
+    owner_run_id uuid not null,
+    owner_row_number integer not null,
+    constraint plaintiff_keys_pkey primary key (dedupe_key)
+);
+
+comment on table ingest.plaintiff_keys is
+    'Every key that was ever published and the landed row that represents it. Keys are never deleted, so that other'
+    ' tables may reference them; a key whose owner''s run is rolled back is ownerless.';
+comment on column ingest.plaintiff_keys.dedupe_key is 'Identity of a plaintiff''s record.';
+comment on column ingest.plaintiff_keys.owner_run_id is 'The run of the row that represents it.';
+comment on column ingest.plaintiff_keys.owner_row_number is 'The row that represents it.';

@@ -1,0 +1,127 @@
+-- The state machine of a run, for every writer alike: the functions, and an operator's
+-- `update ingest.import_runs set status = 'failed' …`, which is thereby legal, recorded, and fences the worker.
+
+create function ingest._guard_run()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if tg_op = 'INSERT' then
+        if new.status not in ('pending', 'processing') then
+            raise exception 'a run begins as pending or processing, not as %', new.status using errcode = 'ML003';
+        end if;
+        return new;
+    end if;
+
+    if (new.id, new.source_system, new.source_batch_id, new.file_hash, new.import_kind, new.created_at)
+        is distinct from (old.id, old.source_system, old.source_batch_id, old.file_hash, old.import_kind, old.created_at)
+    then
+        raise exception 'what a run is of does not change: only its state does' using errcode = 'ML003';
+    end if;
+
+    if new.status <> old.status and not (case old.status
+        when 'pending' then new.status in ('processing', 'failed', 'rolled_back')
+        when 'processing' then new.status in ('completed', 'failed', 'rolled_back')
+        when 'failed' then new.status in ('processing', 'rolled_back')
+        when 'completed' then new.status = 'rolled_back'
+        else false
+    end) then
+        raise exception 'a run does not go from % to %', old.status, new.status
+            using errcode = 'ML003', hint = 'the legal transitions stand on the type ingest.import_status';
+    end if;
+
+    if new.attempt < old.attempt
+        or (new.attempt = old.attempt and new.status = 'processing' and old.status <> 'processing')
+    then
+        raise exception 'each claim of a run is a new attempt' using errcode = 'ML003';
+    end if;
+
+    if new.attempt = old.attempt and new.worker_id is distinct from old.worker_id then
+        raise exception 'another worker is another attempt' using errcode = 'ML003';
+    end if;
+
+    if new.status <> old.status or new.attempt <> old.attempt then
+        -- The fence: a landing holds this row FOR KEY SHARE until it commits, and a plain UPDATE would not wait for it.
+        perform from ingest.import_runs as r where r.id = old.id for update;
+    end if;
+
+    if new.status = 'rolled_back' and new.rolled_back_at is null then
+        new.rolled_back_at := clock_timestamp();
+    end if;
+    if new.updated_at is not distinct from old.updated_at then
+        new.updated_at := clock_timestamp();
+    end if;
+    return new;
+end
+$$;
+
+comment on function ingest._guard_run() is 'Refuses an illegal change of a run and waits for landings before one of owner or status.';
+
+create function ingest._record_run()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_event text;
+    v_details jsonb;
+begin
+    if tg_op = 'INSERT' then
+        v_event := case new.status when 'processing' then 'claimed' else 'created' end;
+        v_details := jsonb_build_object('filename', new.filename, 'reader_fingerprint', new.reader_fingerprint);
+    elsif new.attempt <> old.attempt then
+        v_event := case
+            when old.status <> 'processing' then 'claimed'
+            when old.worker_id = new.worker_id then 'reclaimed'
+            else 'taken_over'
+        end;
+        v_details := jsonb_build_object(
+            'from_status', old.status,
+            'from_worker', old.worker_id,
+            'from_attempt', old.attempt,
+            'last_sign_of_life', old.updated_at at time zone 'UTC'
+        );
+    elsif new.status <> old.status then
+        v_event := new.status::text;
+        v_details := case new.status
+            when 'failed' then jsonb_build_object('error_details', new.error_details)
+            when 'rolled_back' then jsonb_build_object('from_status', old.status, 'reason', new.rollback_reason)
+            else jsonb_build_object(
+                'rows_fetched', new.rows_fetched,
+                'rows_inserted', new.rows_inserted,
+                'rows_skipped', new.rows_skipped,
+                'rows_errored', new.rows_errored,
+                'publish_seq', new.publish_seq
+            )
+        end;
+    elsif new.status = 'completed'
+        and (new.rows_inserted, new.rows_skipped) is distinct from (old.rows_inserted, old.rows_skipped)
+    then
+        v_event := 'counts_corrected';
+        v_details := jsonb_build_object(
+            'rows_inserted', jsonb_build_array(old.rows_inserted, new.rows_inserted),
+            'rows_skipped', jsonb_build_array(old.rows_skipped, new.rows_skipped)
+        );
+    else
+        return null;
+    end if;
+    perform ingest._append_event(new.id, v_event, new.worker_id, new.attempt, v_details);
+    return null;
+end
+$$;
+
+comment on function ingest._record_run() is 'Writes the event of every change of a run''s owner, status or published counts.';
+
+create trigger import_runs_guard
+before insert or update on ingest.import_runs
+for each row execute function ingest._guard_run();
+
+create trigger import_runs_record
+after insert or update on ingest.import_runs
+for each row execute function ingest._record_run();
+
+alter table ingest.import_runs enable always trigger import_runs_guard;
+alter table ingest.import_runs enable always trigger import_runs_record;

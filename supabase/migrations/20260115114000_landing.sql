@@ -1,0 +1,123 @@
+-- Landing. A chunk is announced (open_chunk) and copied in one transaction; the guard holds what was copied against the
+-- announcement and against the lease. COPY needs no more than INSERT on landed_rows, and row-level security would refuse
+-- it, so the guard is what keeps a zombie's rows out.
+
+create function ingest._require_lease(p_run ingest.import_runs, p_worker_id text, p_attempt integer)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if p_attempt is null and p_worker_id is null then
+        if p_run.identity_required then
+            raise exception 'the run was taken over from a holder that never reported its end, and this caller could be it'
+                using errcode = 'ML002', hint = 'name p_worker_id and p_attempt as they came with the claim';
+        end if;
+    elsif p_attempt <> p_run.attempt or p_worker_id <> p_run.worker_id then
+        raise exception 'the run was taken over: this worker''s attempt is %, the run is at attempt %',
+            coalesce(p_attempt::text, 'unnamed'), p_run.attempt
+            using errcode = 'ML001', hint = 'stop: nothing of what was asked was kept';
+    end if;
+    if p_run.status <> 'processing' then
+        raise exception 'the run is %, not processing', p_run.status
+            using errcode = 'ML001', hint = 'stop: nothing of what was asked was kept';
+    end if;
+end
+$$;
+
+comment on function ingest._require_lease(ingest.import_runs, text, integer) is
+    'Raises ML001 unless the caller holds the run''s lease; ML002 when it must say who it is and does not.';
+
+create function ingest.open_chunk(
+    p_run_id uuid,
+    p_attempt integer,
+    p_chunk_no integer,
+    p_byte_start bigint,
+    p_byte_end bigint,
+    p_first_row integer,
+    p_records integer,
+    p_digest text,
+    p_worker_id text default null
+)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_run ingest.import_runs;
+begin
+    -- Not locked: this look spares a zombie the copying; the guard's look, at the end, decides.
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
+    if not found then
+        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
+    end if;
+    perform ingest._require_lease(v_run, p_worker_id, p_attempt);
+
+    insert into ingest.landed_chunks
+        (import_run_id, chunk_no, attempt, byte_start, byte_end, first_row, records, digest)
+    values
+        (p_run_id, p_chunk_no, p_attempt, p_byte_start, p_byte_end, p_first_row, p_records, p_digest);
+end
+$$;
+
+comment on function ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text) is
+    'Announces the chunk whose rows are copied next in the same transaction. Raises ML001 once the lease is lost and'
+    ' unique_violation when the chunk is landed already.';
+
+create function ingest._guard_landing()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_landed record;
+    v_run ingest.import_runs;
+begin
+    for v_landed in
+        select
+            l.import_run_id,
+            l.attempt,
+            l.chunk_no,
+            count(*) as records,
+            min(l.row_number) as first_row,
+            max(l.row_number) as last_row
+        from landed as l
+        group by l.import_run_id, l.attempt, l.chunk_no
+    loop
+        select * into v_run from ingest.import_runs as r where r.id = v_landed.import_run_id for key share;
+        if not found then
+            raise exception 'there is no run %', v_landed.import_run_id using errcode = 'ML005';
+        end if;
+        perform ingest._require_lease(v_run, null, v_landed.attempt);
+
+        -- row_number is unique in the run, so equal bounds and an equal count are an equal set
+        if not exists (
+            select
+            from ingest.landed_chunks as c
+            where c.import_run_id = v_landed.import_run_id
+                and c.chunk_no = v_landed.chunk_no
+                and c.attempt = v_landed.attempt
+                and c.records = v_landed.records
+                and c.first_row = v_landed.first_row
+                and c.first_row + c.records - 1 = v_landed.last_row
+        ) then
+            raise exception 'the rows are not those that open_chunk announced for chunk %', v_landed.chunk_no
+                using errcode = 'ML006';
+        end if;
+    end loop;
+    return null;
+end
+$$;
+
+comment on function ingest._guard_landing() is
+    'Refuses rows without a current lease, and rows that are not exactly an announced chunk.';
+
+create trigger landed_rows_guard
+after insert on ingest.landed_rows
+referencing new table as landed
+for each statement execute function ingest._guard_landing();
+
+alter table ingest.landed_rows enable always trigger landed_rows_guard;

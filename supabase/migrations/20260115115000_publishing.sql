@@ -1,0 +1,223 @@
+-- Publishing and undoing, the two changes of the active set. Both lock the source system's row first and the run second,
+-- always in this order, so that publications of one source system happen one after the other and never deadlock.
+
+create function ingest._lock_source_system(p_run_id uuid)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_source_system text;
+begin
+    select r.source_system into v_source_system from ingest.import_runs as r where r.id = p_run_id;
+    if not found then
+        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
+    end if;
+    insert into ingest.source_systems (source_system) values (v_source_system)
+    on conflict (source_system) do nothing;
+    perform from ingest.source_systems as s where s.source_system = v_source_system for update;
+end
+$$;
+
+comment on function ingest._lock_source_system(uuid) is
+    'Until the end of the transaction nothing else of the run''s source system is published or undone.';
+
+create function ingest._take_keys(p_run_id uuid)
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+set work_mem = '256MB'
+as $$
+declare
+    v_fresh integer;
+    v_ownerless integer := 0;
+begin
+    -- sorted, so that the index of keys is filled page after page; anti-join, because a conflict clause costs twice that
+    insert into ingest.plaintiff_keys (dedupe_key, owner_run_id, owner_row_number)
+    select
+        first_of_key.dedupe_key,
+        p_run_id,
+        first_of_key.row_number
+    from (
+        select
+            l.dedupe_key,
+            min(l.row_number) as row_number
+        from ingest.landed_rows as l
+        where l.import_run_id = p_run_id
+            and l.dedupe_key is not null
+        group by l.dedupe_key
+    ) as first_of_key
+    where not exists (select from ingest.plaintiff_keys as held where held.dedupe_key = first_of_key.dedupe_key)
+    order by first_of_key.dedupe_key;
+    get diagnostics v_fresh = row_count;
+
+    if exists (
+        select
+        from ingest.import_runs as r
+        inner join ingest.source_systems as s on s.source_system = r.source_system
+        where r.id = p_run_id
+            and s.rollbacks > 0
+    ) then
+        update ingest.plaintiff_keys as k
+        set owner_run_id = p_run_id,
+            owner_row_number = first_of_key.row_number
+        from (
+            select
+                l.dedupe_key,
+                min(l.row_number) as row_number
+            from ingest.landed_rows as l
+            where l.import_run_id = p_run_id
+                and l.dedupe_key is not null
+            group by l.dedupe_key
+        ) as first_of_key,
+            ingest.import_runs as former_owner
+        where k.dedupe_key = first_of_key.dedupe_key
+            and former_owner.id = k.owner_run_id
+            and former_owner.status = 'rolled_back';
+        get diagnostics v_ownerless = row_count;
+    end if;
+    return v_fresh + v_ownerless;
+end
+$$;
+
+comment on function ingest._take_keys(uuid) is
+    'Gives the run every key of its valid records that nobody holds, the first record of the file winning; how many.';
+
+create type ingest.landed_counts as (landed integer, rejected integer);
+
+comment on type ingest.landed_counts is 'How many records of a run are landed, and how many of these are rejects.';
+
+create function ingest._count_landed(p_run_id uuid)
+returns ingest.landed_counts
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select row(count(*), count(l.error_code))::ingest.landed_counts
+    from ingest.landed_rows as l
+    where l.import_run_id = p_run_id
+$$;
+
+comment on function ingest._count_landed(uuid) is 'Recounts the landed rows of a run.';
+
+create function ingest._complete(p_run_id uuid, p_fetched integer, p_inserted integer, p_errored integer)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_publish_seq bigint;
+begin
+    update ingest.source_systems as s
+    set last_publish_seq = s.last_publish_seq + 1
+    from ingest.import_runs as r
+    where r.id = p_run_id
+        and s.source_system = r.source_system
+    returning s.last_publish_seq into v_publish_seq;
+
+    update ingest.import_runs as r
+    set status = 'completed',
+        rows_fetched = p_fetched,
+        rows_inserted = p_inserted,
+        rows_skipped = p_fetched - p_inserted - p_errored,
+        rows_errored = p_errored,
+        publish_seq = v_publish_seq,
+        completed_at = clock_timestamp(),
+        ended_attempt = r.attempt
+    where r.id = p_run_id;
+end
+$$;
+
+comment on function ingest._complete(uuid, integer, integer, integer) is
+    'Completes a run with these counts. The caller holds the source system and the run.';
+
+create function ingest._publish(p_run_id uuid, p_landed ingest.landed_counts)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    select ingest._complete(p_run_id, p_landed.landed, ingest._take_keys(p_run_id), p_landed.rejected)
+$$;
+
+comment on function ingest._publish(uuid, ingest.landed_counts) is
+    'Makes the landed rows of a run active and the run completed. The caller holds the source system and the run.';
+
+create function ingest._fail(p_run_id uuid, p_error_details jsonb)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    update ingest.import_runs as r
+    set status = 'failed',
+        error_details = p_error_details,
+        ended_attempt = r.attempt
+    where r.id = p_run_id
+$$;
+
+comment on function ingest._fail(uuid, jsonb) is 'Fails a run whose holder reported the end.';
+
+create function ingest._pass_keys_on(p_run_id uuid)
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+set work_mem = '256MB'
+as $$
+declare
+    v_heir record;
+    v_passed integer := 0;
+begin
+    -- An heir is published later: a run published earlier that holds the key would own it.
+    for v_heir in
+        with later_runs as (
+            select later.id, later.publish_seq
+            from ingest.import_runs as undone
+            inner join ingest.import_runs as later
+                on later.source_system = undone.source_system
+                and later.publish_seq > undone.publish_seq
+            where undone.id = p_run_id
+                and later.status = 'completed'
+        ),
+        heirs as (
+            select distinct on (l.dedupe_key)
+                l.dedupe_key,
+                l.import_run_id,
+                l.row_number
+            from later_runs
+            inner join ingest.landed_rows as l on l.import_run_id = later_runs.id
+            inner join ingest.plaintiff_keys as k on k.dedupe_key = l.dedupe_key
+            where k.owner_run_id = p_run_id
+            order by l.dedupe_key, later_runs.publish_seq, l.row_number
+        ),
+        passed as (
+            update ingest.plaintiff_keys as k
+            set owner_run_id = heirs.import_run_id,
+                owner_row_number = heirs.row_number
+            from heirs
+            where k.dedupe_key = heirs.dedupe_key
+            returning k.owner_run_id
+        )
+        select passed.owner_run_id as run_id, count(*)::integer as records
+        from passed
+        group by passed.owner_run_id
+        order by passed.owner_run_id
+    loop
+        update ingest.import_runs as r
+        set rows_inserted = r.rows_inserted + v_heir.records,
+            rows_skipped = r.rows_skipped - v_heir.records
+        where r.id = v_heir.run_id;
+        v_passed := v_passed + v_heir.records;
+    end loop;
+    return v_passed;
+end
+$$;
+
+comment on function ingest._pass_keys_on(uuid) is
+    'Gives each key of the run to the earliest record that a later completed run of the same source system holds, and'
+    ' corrects those runs'' counts; how many were passed on.';

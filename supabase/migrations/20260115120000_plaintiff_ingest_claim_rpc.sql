@@ -1,0 +1,403 @@
+-- The functions that importers and operators call. Arguments and results of the five documented ones are a contract;
+-- what was added to them are optional arguments at the end (who is asking), which fence the caller.
+
+create function ingest.claim_import_run(
+    p_source_system text,
+    p_source_batch_id text,
+    p_file_hash text,
+    p_filename text default null,
+    p_import_kind text default 'plaintiff',
+    p_worker_id text default null,
+    p_reader_fingerprint text default null,
+    p_expected_count integer default null
+)
+returns table (run_id uuid, claim_status text)
+language plpgsql
+security definer
+set search_path = ''
+-- a claim waits for other claims, not for a publication
+set lock_timeout = '2s'
+as $$
+#variable_conflict use_column
+declare
+    v_run ingest.import_runs;
+    v_refused_as text;
+begin
+    if coalesce(p_source_system, '') = '' or coalesce(p_source_batch_id, '') = '' or coalesce(p_file_hash, '') = '' then
+        raise exception 'a claim names its source system, batch and file hash' using errcode = 'invalid_parameter_value';
+    end if;
+
+    begin
+        loop
+            insert into ingest.import_runs (
+                source_system, source_batch_id, file_hash, filename, import_kind,
+                status, attempt, worker_id, claimed_at, reader_fingerprint, rows_fetched
+            )
+            values (
+                p_source_system, p_source_batch_id, p_file_hash, p_filename, coalesce(p_import_kind, 'plaintiff'),
+                'processing', 1, p_worker_id, clock_timestamp(), p_reader_fingerprint, coalesce(p_expected_count, 0)
+            )
+            on conflict (source_system, source_batch_id, file_hash) where status <> 'rolled_back' do nothing
+            returning * into v_run;
+            if found then
+                return query select v_run.id, 'claimed'::text;
+                return;
+            end if;
+
+            -- A statement of its own: it sees what the winner of the race committed.
+            select * into v_run
+            from ingest.import_runs as r
+            where r.source_system = p_source_system
+                and r.source_batch_id = p_source_batch_id
+                and r.file_hash = p_file_hash
+                and r.status <> 'rolled_back'
+            for update;
+            if not found then
+                continue;  -- undone a moment ago: the next turn makes a new run
+            end if;
+
+            if v_run.status = 'completed' then
+                v_refused_as := 'duplicate';
+            elsif v_run.status = 'processing'
+                -- two callers without a name are not the same worker
+                and (v_run.worker_id = p_worker_id) is not true
+                and v_run.updated_at >= clock_timestamp() - (select s.stale_after from ingest.settings as s)
+            then
+                v_refused_as := 'in_progress';
+            elsif p_reader_fingerprint <> coalesce(v_run.reader_fingerprint, '')
+                and exists (select from ingest.landed_chunks as c where c.import_run_id = v_run.id)
+            then
+                update ingest.import_runs as r
+                set status = 'rolled_back',
+                    rollback_reason = 'the mapping or the reader changed before the run was complete'
+                where r.id = v_run.id;
+                continue;
+            end if;
+            exit;
+        end loop;
+    exception
+        when lock_not_available then
+            -- Somebody is changing the run at this very moment.
+            select * into v_run
+            from ingest.import_runs as r
+            where r.source_system = p_source_system
+                and r.source_batch_id = p_source_batch_id
+                and r.file_hash = p_file_hash
+                and r.status <> 'rolled_back';
+            v_refused_as := 'in_progress';
+    end;
+
+    if v_refused_as is not null then
+        if v_run.id is not null then
+            perform ingest._append_event(
+                v_run.id,
+                case v_refused_as when 'duplicate' then 'duplicate_blocked' else 'in_progress_refused' end,
+                p_worker_id,
+                v_run.attempt,
+                jsonb_build_object('filename', p_filename, 'holder', v_run.worker_id)
+            );
+        end if;
+        return query select v_run.id, v_refused_as;
+        return;
+    end if;
+
+    update ingest.import_runs as r
+    set status = 'processing',
+        attempt = r.attempt + 1,
+        worker_id = p_worker_id,
+        claimed_at = clock_timestamp(),
+        error_details = null,
+        rows_fetched = coalesce(p_expected_count, r.rows_fetched),
+        reader_fingerprint = coalesce(p_reader_fingerprint, r.reader_fingerprint),
+        -- The former holder may still be alive unless it is this worker or has itself reported the end.
+        identity_required = r.identity_required or case r.status
+            when 'processing' then (r.worker_id = p_worker_id) is not true
+            when 'failed' then r.ended_attempt is distinct from r.attempt
+            else false
+        end
+    where r.id = v_run.id;
+    return query select v_run.id, 'claimed'::text;
+end
+$$;
+
+comment on function ingest.claim_import_run(text, text, text, text, text, text, text, integer) is
+    'Claims a delivery. claimed: the caller holds the lease; duplicate: it is completed already; in_progress: another'
+    ' worker holds it. Every answer is recorded as an event. Never waits for a load.';
+
+create function ingest.lease_attempt(p_run_id uuid)
+returns integer
+language sql
+volatile  -- sees the claim made by the same statement
+security definer
+set search_path = ''
+as $$
+    select r.attempt from ingest.import_runs as r where r.id = p_run_id
+$$;
+
+comment on function ingest.lease_attempt(uuid) is 'The run''s attempt: the fencing token of whoever claimed it last.';
+
+create function ingest.heartbeat_import_run(
+    p_run_id uuid,
+    p_worker_id text default null,
+    p_attempt integer default null
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_run ingest.import_runs;
+begin
+    -- a plain update of non-key columns: it does not wait for a landing
+    update ingest.import_runs as r
+    set updated_at = clock_timestamp()
+    where r.id = p_run_id
+        and r.status = 'processing'
+        and (p_attempt is null or r.attempt = p_attempt)
+        and (p_worker_id is null or r.worker_id = p_worker_id)
+        and not (r.identity_required and p_attempt is null and p_worker_id is null);
+    if found then
+        return true;
+    end if;
+
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
+    if found and (v_run.status = 'processing' or p_attempt is not null or p_worker_id is not null) then
+        perform ingest._require_lease(v_run, p_worker_id, p_attempt);
+    end if;
+    return false;
+end
+$$;
+
+comment on function ingest.heartbeat_import_run(uuid, text, integer) is
+    'Keeps the lease alive. False when the run is not processing; ML001 for a named caller that lost it.';
+
+create function ingest.finalize_import_run(
+    p_run_id uuid,
+    p_rows_fetched integer,
+    p_rows_inserted integer,
+    p_rows_skipped integer,
+    p_rows_errored integer,
+    p_error_details jsonb default null,
+    p_mark_completed boolean default true,
+    p_worker_id text default null,
+    p_attempt integer default null
+)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_run ingest.import_runs;
+    v_landed ingest.landed_counts;
+    v_fatal boolean := coalesce(p_error_details ->> 'fatal', 'false') = 'true';
+    v_completes boolean := p_mark_completed and not v_fatal;
+begin
+    if least(p_rows_fetched, p_rows_inserted, p_rows_skipped, p_rows_errored) < 0 then
+        raise exception 'counts are 0 or more' using errcode = 'invalid_parameter_value';
+    end if;
+    if v_completes then
+        perform ingest._lock_source_system(p_run_id);
+    end if;
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;
+    if not found then
+        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
+    end if;
+
+    -- The same report again (its acknowledgement was lost) is acknowledged again.
+    if v_run.ended_attempt = v_run.attempt
+        and coalesce(p_attempt, v_run.attempt) = v_run.attempt
+        and (v_run.status = 'failed' and v_fatal or v_run.status = 'completed' and v_completes)
+    then
+        return v_run.status::text;
+    end if;
+    perform ingest._require_lease(v_run, p_worker_id, p_attempt);
+
+    update ingest.import_runs as r
+    set rows_fetched = coalesce(p_rows_fetched, 0),
+        rows_inserted = coalesce(p_rows_inserted, 0),
+        rows_skipped = coalesce(p_rows_skipped, 0),
+        rows_errored = coalesce(p_rows_errored, 0),
+        error_details = p_error_details
+    where r.id = p_run_id
+    returning * into v_run;
+
+    if v_fatal then
+        perform ingest._fail(p_run_id, p_error_details);
+        return 'failed';
+    elsif not v_completes then
+        return v_run.status::text;
+    end if;
+
+    v_landed := ingest._count_landed(p_run_id);
+    if v_landed.landed = 0 and not exists (select from ingest.landed_chunks as c where c.import_run_id = p_run_id)
+        and v_run.rows_fetched = v_run.rows_inserted + v_run.rows_skipped + v_run.rows_errored
+    then
+        -- The caller keeps its records elsewhere: there is nothing to publish and nothing to contradict it.
+        perform ingest._complete(p_run_id, v_run.rows_fetched, v_run.rows_inserted, v_run.rows_errored);
+    elsif v_run.rows_fetched = v_landed.landed
+        and v_run.rows_errored = v_landed.rejected
+        and v_run.rows_inserted + v_run.rows_skipped = v_landed.landed - v_landed.rejected
+    then
+        perform ingest._publish(p_run_id, v_landed);
+    else
+        perform ingest._fail(p_run_id, jsonb_build_object(
+            'fatal', true,
+            'code', 'RECONCILIATION_MISMATCH',
+            'reported', jsonb_build_object(
+                'rows_fetched', v_run.rows_fetched,
+                'rows_inserted', v_run.rows_inserted,
+                'rows_skipped', v_run.rows_skipped,
+                'rows_errored', v_run.rows_errored
+            ),
+            'landed', jsonb_build_object('records', v_landed.landed, 'rejected', v_landed.rejected)
+        ));
+        return 'failed';
+    end if;
+    return 'completed';
+end
+$$;
+
+comment on function ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer) is
+    'Ends a run and says how: completed (and published), or failed when error_details has "fatal": true or when the counts'
+    ' contradict the landed rows. With p_mark_completed = false it records progress only.';
+
+create function ingest.reconcile_import_run(
+    p_run_id uuid,
+    p_expected_count integer default null,
+    p_worker_id text default null,
+    p_attempt integer default null
+)
+returns table (is_valid boolean, expected_count integer, actual_count integer, delta integer)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_run ingest.import_runs;
+    v_landed ingest.landed_counts;
+    v_announced integer;
+    v_expected integer;
+    v_holds boolean;
+begin
+    perform ingest._lock_source_system(p_run_id);
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;
+    -- An operator may verify any run that has ended; a worker only one whose end it reported (the answer was lost).
+    if v_run.status = 'processing'
+        or (p_attempt is not null or p_worker_id is not null)
+        and (v_run.ended_attempt = v_run.attempt and p_attempt = v_run.attempt) is not true
+    then
+        perform ingest._require_lease(v_run, p_worker_id, p_attempt);
+    end if;
+
+    select sum(c.records)::integer into v_announced from ingest.landed_chunks as c where c.import_run_id = p_run_id;
+    v_landed := ingest._count_landed(p_run_id);
+    v_expected := coalesce(p_expected_count, v_run.rows_fetched);
+    v_holds := v_landed.landed = v_expected and v_landed.landed = coalesce(v_announced, 0);
+
+    if v_run.status = 'processing' and v_holds then
+        perform ingest._publish(p_run_id, v_landed);
+    elsif v_run.status = 'completed' and v_holds then
+        v_holds := v_run.rows_errored = v_landed.rejected and v_run.rows_inserted = (
+            select count(*)
+            from ingest.landed_rows as l
+            inner join ingest.plaintiff_keys as k
+                on k.dedupe_key = l.dedupe_key
+                and k.owner_run_id = l.import_run_id
+                and k.owner_row_number = l.row_number
+            where l.import_run_id = p_run_id
+        );
+    end if;
+
+    perform ingest._append_event(
+        p_run_id,
+        case when v_holds then 'reconciled' else 'reconciliation_failed' end,
+        coalesce(p_worker_id, v_run.worker_id),
+        v_run.attempt,
+        jsonb_build_object(
+            'status', v_run.status,
+            'expected', v_expected,
+            'actual', v_landed.landed,
+            'delta', v_landed.landed - v_expected
+        )
+    );
+    if v_run.status = 'processing' and not v_holds then
+        perform ingest._fail(p_run_id, jsonb_build_object(
+            'fatal', true,
+            'code', 'RECONCILIATION_MISMATCH',
+            'expected', v_expected,
+            'actual', v_landed.landed,
+            'delta', v_landed.landed - v_expected
+        ));
+    end if;
+    return query select
+        v_holds and v_run.status in ('processing', 'completed'),
+        v_expected,
+        v_landed.landed,
+        v_landed.landed - v_expected;
+end
+$$;
+
+comment on function ingest.reconcile_import_run(uuid, integer, text, integer) is
+    'Recounts the landed rows against p_expected_count, or against the count that came with the claim. A processing run is thereby completed (published) when they are'
+    ' equal and failed when not; a run that has ended is verified again without a change.';
+
+create function ingest.rollback_import_run(p_run_id uuid, p_reason text default null)
+returns table (success boolean, rows_affected integer)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_run ingest.import_runs;
+    v_rows integer;
+begin
+    if not exists (select from ingest.import_runs as r where r.id = p_run_id) then
+        return query select false, 0;
+        return;
+    end if;
+    perform ingest._lock_source_system(p_run_id);
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;
+    if v_run.status = 'rolled_back' then
+        return query select true, 0;
+        return;
+    end if;
+
+    update ingest.import_runs as r
+    set status = 'rolled_back',
+        rollback_reason = coalesce(nullif(trim(p_reason), ''), 'no reason given')
+    where r.id = p_run_id;
+    if v_run.status = 'completed' then
+        update ingest.source_systems as s
+        set rollbacks = s.rollbacks + 1
+        where s.source_system = v_run.source_system;
+        perform ingest._pass_keys_on(p_run_id);
+    end if;
+
+    select coalesce(sum(c.records), 0)::integer into v_rows from ingest.landed_chunks as c where c.import_run_id = p_run_id;
+    return query select true, v_rows;
+end
+$$;
+
+comment on function ingest.rollback_import_run(uuid, text) is
+    'Undoes a run: its records become rolled_back, and keys that later runs also hold pass to these. Nothing is deleted.'
+    ' rows_affected counts the run''s landed records; 0 when it was undone before. success is false for an unknown run.';
+
+create function ingest.active_keys(p_keys uuid[])
+returns setof uuid
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select k.dedupe_key
+    from unnest(p_keys) as asked (dedupe_key)
+    inner join ingest.plaintiff_keys as k on k.dedupe_key = asked.dedupe_key
+    inner join ingest.import_runs as r on r.id = k.owner_run_id
+    where r.status = 'completed'
+$$;
+
+comment on function ingest.active_keys(uuid[]) is 'Those of the keys that a plaintiff of the active set has: what a dry run skips.';

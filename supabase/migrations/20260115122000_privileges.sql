@@ -1,0 +1,98 @@
+-- Who may do what. Everything belongs to moat_owner, nothing is anybody's by default, and each grant stands here.
+
+do $$
+declare
+    v_object record;
+begin
+    for v_object in
+        select format('alter table ingest.%I owner to moat_owner', c.relname) as statement
+        from pg_catalog.pg_class as c
+        where c.relnamespace = 'ingest'::regnamespace
+            and c.relkind in ('r', 'v')
+        union all
+        select format('alter function %s owner to moat_owner', p.oid::regprocedure)
+        from pg_catalog.pg_proc as p
+        where p.pronamespace = 'ingest'::regnamespace
+        union all
+        select format('alter type %s owner to moat_owner', t.oid::regtype)
+        from pg_catalog.pg_type as t
+        left join pg_catalog.pg_class as c on c.oid = t.typrelid
+        where t.typnamespace = 'ingest'::regnamespace
+            and (t.typtype = 'e' or c.relkind = 'c')
+    loop
+        execute v_object.statement;
+    end loop;
+end
+$$;
+
+revoke all on schema ingest from public;
+revoke all on all tables in schema ingest from public;
+revoke all on all functions in schema ingest from public;
+
+-- Supabase's API roles hold privileges by name, which a revoke from public does not take.
+do $$
+declare
+    v_role text;
+begin
+    for v_role in select r.rolname from pg_catalog.pg_roles as r where r.rolname in ('anon', 'authenticated') loop
+        execute format('revoke all on schema ingest from %I', v_role);
+        execute format('revoke all on all tables in schema ingest from %I', v_role);
+        execute format('revoke all on all functions in schema ingest from %I', v_role);
+    end loop;
+end
+$$;
+
+-- Row-level security binds the owner as well; landed_rows is without it because COPY FROM refuses it.
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array[
+        'settings', 'source_systems', 'import_runs', 'landed_chunks', 'plaintiff_keys', 'run_events', 'event_heads'
+    ] loop
+        execute format('alter table ingest.%I enable row level security', v_table);
+        execute format('alter table ingest.%I force row level security', v_table);
+        execute format(
+            'create policy %I on ingest.%I for all to moat_owner using (true) with check (true)',
+            v_table || '_of_owner', v_table
+        );
+    end loop;
+end
+$$;
+
+grant usage on schema ingest to dragonfly_app, moat_operator, service_role;
+
+grant execute on function
+    ingest.claim_import_run(text, text, text, text, text, text, text, integer),
+    ingest.lease_attempt(uuid),
+    ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
+    ingest.heartbeat_import_run(uuid, text, integer),
+    ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer),
+    ingest.active_keys(uuid[])
+to dragonfly_app, service_role;
+
+grant execute on function
+    ingest.reconcile_import_run(uuid, integer, text, integer),
+    ingest.rollback_import_run(uuid, text)
+to dragonfly_app, moat_operator, service_role;
+
+grant insert on ingest.landed_rows to dragonfly_app, service_role;
+
+grant select on
+    ingest.v_runs,
+    ingest.v_latest_runs,
+    ingest.v_run_events,
+    ingest.v_landed_chunks,
+    ingest.v_duplicates_blocked,
+    ingest.v_reconciliation_failures,
+    ingest.v_rollback_verification,
+    ingest.v_in_progress_runs,
+    ingest.v_failed_runs,
+    ingest.v_source_system_stats
+to dragonfly_app, moat_operator, service_role;
+
+grant select on
+    ingest.plaintiffs_raw,
+    ingest.v_plaintiffs,
+    ingest.v_rejects
+to moat_operator, service_role;
