@@ -1,0 +1,31 @@
+# Everything that this project does with itself. Needs Python 3.11 or later with pip, and make; the rest is installed
+# into .venv by the first target that wants it.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+DEMO_HOME := $(CURDIR)/.demo
+
+.PHONY: demo test lint types bench-data clean
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: .venv/.installed  ## Import the example into a database of its own, twice
+	BIN=$(BIN) MOAT_HOME=$(DEMO_HOME) sh examples/demo.sh
+
+test: .venv/.installed lint types  ## Linters, types and tests, on an embedded PostgreSQL
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/.installed  ## ruff and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/.installed  ## mypy --strict
+	$(BIN)/mypy
+
+clean:
+	-MOAT_HOME=$(DEMO_HOME) $(BIN)/moat db destroy
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,101 @@
+"""Fixtures for every test folder: a PostgreSQL of the suite's own, and a database of its own for each test."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from plaintiff_moat.ledger import migrate
+from plaintiff_moat.ledger.connect import Database, connect
+from plaintiff_moat.ledger.embedded import EmbeddedServer
+
+_UNSAFE_BUT_FAST = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """No variable of the developer's shell names a database to any test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(("PG", "MOAT_", "SUPABASE_", "XDG_")):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def moat_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """MOAT_HOME of one test, not yet made; a server that the test starts in it ends with the test."""
+    user_home = tmp_path_factory.getbasetemp() / f"home-{uuid4().hex}"
+    home = user_home / "moat"
+    monkeypatch.setenv("HOME", str(user_home))
+    monkeypatch.setenv("MOAT_HOME", str(home))
+    yield home
+    EmbeddedServer(home).destroy()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, _clean_environment: None) -> Iterator[EmbeddedServer]:
+    """Run the suite's server: one for each worker of pytest-xdist, durable no longer than the suite."""
+    embedded = EmbeddedServer(tmp_path_factory.mktemp("server") / "moat")
+    try:
+        with psycopg.connect(embedded.start(), autocommit=True) as conn:
+            for setting in _UNSAFE_BUT_FAST:
+                conn.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(setting)))
+            conn.execute("select pg_reload_conf()")
+        yield embedded
+    finally:
+        embedded.destroy()
+
+
+@pytest.fixture(scope="session")
+def template(server: EmbeddedServer) -> str:
+    """Name the migrated database that `db_url` clones."""
+    name = "migrated"
+    _statement(server, sql.SQL("create database {}").format(sql.Identifier(name)))
+    with connect(Database(server.url(name), embedded=True)) as conn:
+        migrate.push(conn)
+    return name
+
+
+@pytest.fixture
+def new_database(server: EmbeddedServer) -> Iterator[Callable[[str], str]]:
+    """Create databases, each a clone of the named one, and return their URLs; they go with the test."""
+    with ExitStack() as clean_up:
+
+        def create(clone_of: str) -> str:
+            name = sql.Identifier(f"test_{uuid4().hex}")
+            clone = sql.SQL("create database {} template {} strategy file_copy")
+            _statement(server, clone.format(name, sql.Identifier(clone_of)))
+            clean_up.callback(_statement, server, sql.SQL("drop database {} with (force)").format(name))
+            return server.url(name.as_string().strip('"'))
+
+        yield create
+
+
+@pytest.fixture
+def db_url(new_database: Callable[[str], str], template: str) -> str:
+    """URL, for the owner, of a migrated database that nobody else uses."""
+    return new_database(template)
+
+
+@pytest.fixture
+def blank_db_url(new_database: Callable[[str], str]) -> str:
+    """URL, for the owner, of a database without any migration."""
+    return new_database("template1")
+
+
+@pytest.fixture
+def conn(db_url: str) -> Iterator[psycopg.Connection]:
+    """Open connection to the database of `db_url`, in autocommit mode."""
+    with connect(Database(db_url, embedded=True)) as connection:
+        yield connection
+
+
+def _statement(server: EmbeddedServer, statement: sql.Composed) -> None:
+    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+        conn.execute(statement)

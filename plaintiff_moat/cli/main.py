@@ -1,0 +1,85 @@
+"""The command `moat`: its commands by name, and the one place where an error becomes a line and an exit code."""
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from plaintiff_moat.cli.exits import Exit
+from plaintiff_moat.errors import MoatError
+from plaintiff_moat.redaction import describe_error, install, redact
+
+__all__ = ["main", "run"]
+
+_COMMANDS = {
+    "import": ("imports", "import_files"),
+    "runs": ("runs", "runs"),
+    "show": ("runs", "show"),
+    "reconcile": ("runs", "reconcile"),
+    "rollback": ("runs", "rollback"),
+    "db": ("db", "db"),
+    "version": ("main", "version"),
+}
+
+
+class _LazyGroup(click.Group):
+    """Loads a command's module when the command is named or its help line is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[name]
+        command: click.Command = getattr(import_module(f"plaintiff_moat.cli.{module}"), attribute)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def moat() -> None:
+    """Vendor CSV files of plaintiffs into PostgreSQL: once, whole, provably, and out again.
+
+    Without --db and MOAT_DATABASE_URL an embedded PostgreSQL is used, started when needed. MOAT_HOME moves it.
+
+    Exit codes: 0 done or duplicate, 1 another worker has it, 2 bad usage, input or configuration, 3 the run failed.
+    """
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    from plaintiff_moat import __version__
+
+    click.echo(__version__)
+
+
+def run(command: click.Command, prog_name: str) -> NoReturn:
+    """Runs a command and exits. Every error ends as one line on stderr, redacted, without a traceback."""
+    install()
+    try:
+        outcome = command.main(prog_name=prog_name, standalone_mode=False)
+        code = outcome if isinstance(outcome, int) else Exit.DONE
+    except click.ClickException as refusal:
+        refusal.show()
+        code = Exit.REFUSED
+    except click.Abort:
+        code = _complain("interrupted", Exit.FAILED)
+    except MoatError as error:
+        code = _complain(str(error), Exit.of_error(error))
+    except KeyboardInterrupt:
+        code = _complain("interrupted: what was not complete is not active; the same command continues it", Exit.FAILED)
+    except Exception as fault:  # noqa: BLE001 - a traceback could show a vendor's data
+        code = _complain(f"unexpected error, please report it: {describe_error(fault)}", Exit.FAILED)
+    sys.exit(code)
+
+
+def _complain(message: str, code: Exit) -> Exit:
+    click.echo(f"moat: {redact(message)}", err=True)
+    return code
+
+
+def main() -> NoReturn:
+    """The entry point of `moat`."""
+    run(moat, "moat")

@@ -1,0 +1,156 @@
+"""How results are shown: data on stdout, talk on stderr, JSON where it is asked for."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from plaintiff_moat.errors import MoatError
+from plaintiff_moat.importer import Progress
+from plaintiff_moat.redaction import redact
+from plaintiff_moat.summary import ImportSummary
+
+__all__ = ["progress", "show_failure", "show_json", "show_record", "show_summary", "show_table"]
+
+SECONDS_BETWEEN_LINES = 5.0
+_WIDE = 200
+
+
+def show_json(value: Any) -> None:
+    """One line of JSON on stdout; ids and times as text."""
+    click.echo(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def show_summary(summary: ImportSummary, *, as_json: bool) -> None:
+    """What became of a file."""
+    if as_json:
+        show_json(asdict(summary))
+        return
+    would = "would be " if summary.dry_run else ""
+    click.echo(f"{summary.filename}  ({summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping})")
+    click.echo(f"  {_headline(summary)}")
+    for label, count in (
+        ("read", summary.rows_fetched),
+        (f"{would}inserted", summary.rows_inserted),
+        (f"{would}skipped", summary.rows_skipped),
+        (f"{would}failed", summary.rows_errored),
+    ):
+        click.echo(f"  {label:<18}{count:>12,}")
+    for code, count in summary.warnings.items():
+        click.echo(f"  warning {code:<24}{count:>6,}")
+    if summary.first_rejects:
+        click.echo(f"  first {len(summary.first_rejects)} of the failed records:")
+    for reject in summary.first_rejects:
+        lines = _lines(reject.line_start, reject.line_end)
+        click.echo(f"    {lines:<14}{reject.error_code:<24}{redact(reject.error_message)}")
+    click.echo(f"  {summary.seconds:.2f} s")
+
+
+def _headline(summary: ImportSummary) -> str:
+    if summary.dry_run:
+        known = {
+            "duplicate": f"it is imported already (run {summary.run_id}); ",
+            "in_progress": f"another worker has it (run {summary.run_id}); ",
+        }.get(summary.claim_status, "")
+        return f"dry run: {known}nothing was written; --commit imports"
+    return {
+        "duplicate": f"duplicate: imported already by run {summary.run_id}; nothing to do",
+        "in_progress": f"in progress: another worker has run {summary.run_id}; try again later",
+    }.get(summary.claim_status, f"{summary.status}: run {summary.run_id}")
+
+
+def _lines(start: int, end: int) -> str:
+    return f"line {start}" if start == end else f"lines {start}-{end}"
+
+
+def show_failure(file: str, error: MoatError, *, as_json: bool) -> None:
+    """One line on stderr, and with JSON an object on stdout too, so that every file has one."""
+    click.echo(f"moat: {redact(str(error))}", err=True)
+    if as_json:
+        absent = dict.fromkeys(ImportSummary.__dataclass_fields__)
+        name = redact(file.rsplit("/", 1)[-1])
+        show_json(absent | {"filename": name, "error": type(error).__name__, "message": redact(str(error))})
+
+
+def show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
+    """The rows as a table, or the hint `empty` where there are none."""
+    if not rows:
+        click.echo(empty)
+        return
+    table = Table(*columns, box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
+    console.print(table)
+
+
+def show_record(record: Mapping[str, Any]) -> None:
+    """One row, a line for each column that has a value."""
+    for name, value in record.items():
+        if value is not None:
+            click.echo(f"{name:<18} {_cell(value)}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, dict):
+        return redact(json.dumps(value, default=str))
+    return redact(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+
+
+@contextmanager
+def progress(file: str) -> Iterator[Callable[[Progress], None]]:
+    """A callback for the importer: a bar with rows/s and time left on a terminal, plain lines elsewhere, on stderr."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain_lines()
+        return
+    with ProgressBar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} rows/s"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        started = time.monotonic()
+        task = bar.add_task(redact(file.rsplit("/", 1)[-1]), total=None, rate="-")
+
+        def move(now: Progress) -> None:
+            bar.update(task, completed=now.done, total=now.total, rate=f"{_rate(now, started):,.0f}")
+
+        yield move
+
+
+def _plain_lines() -> Callable[[Progress], None]:
+    started = said = time.monotonic()
+
+    def say(now: Progress) -> None:
+        nonlocal said
+        if time.monotonic() - said < SECONDS_BETWEEN_LINES:
+            return
+        said = time.monotonic()
+        rate = _rate(now, started)
+        left = (now.total - now.done) / rate
+        click.echo(f"landed {now.done:,} of {now.total:,} records, {rate:,.0f} rows/s, {left:.0f} s left", err=True)
+
+    return say
+
+
+def _rate(now: Progress, started: float) -> float:
+    return now.done / max(time.monotonic() - started, 1e-6)

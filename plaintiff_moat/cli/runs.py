@@ -1,0 +1,114 @@
+"""What an operator asks of runs: list, show, reconcile, roll back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import click
+
+from plaintiff_moat.cli.exits import Exit
+
+__all__ = ["reconcile", "rollback", "runs", "show"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_COLUMNS_OF_A_LIST = (
+    "id", "source_system", "filename", "status", "rows_fetched", "rows_inserted", "rows_skipped", "rows_errored",
+    "created_at", "seconds",
+)  # fmt: skip
+_COLUMNS_OF_HISTORY = ("seq", "at", "event", "actor", "worker_id", "attempt", "details")
+
+
+def _options(command: _Command) -> _Command:
+    command = click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")(command)
+
+
+@contextmanager
+def _connected(db: str | None) -> Iterator[Any]:
+    from plaintiff_moat.ledger.connect import connect, resolve
+    from plaintiff_moat.ledger.migrate import require_migrated
+
+    with connect(resolve(db)) as conn:
+        require_migrated(conn)
+        yield conn
+
+
+@click.command()
+@_options
+def runs(db: str | None, as_json: bool) -> None:
+    """List the 20 latest runs."""
+    from plaintiff_moat.cli import output
+    from plaintiff_moat.ledger.runs import latest_runs
+
+    with _connected(db) as conn:
+        rows = latest_runs(conn)
+    if as_json:
+        output.show_json(rows)
+    else:
+        output.show_table(rows, _COLUMNS_OF_A_LIST, empty="no runs yet: `moat import FILE --commit` makes the first")
+
+
+@click.command()
+@click.argument("run")
+@_options
+def show(run: str, db: str | None, as_json: bool) -> None:
+    """Show a run and its history. RUN is its id or the beginning of it."""
+    from plaintiff_moat.cli import output
+    from plaintiff_moat.ledger.runs import find_run, run_events
+
+    with _connected(db) as conn:
+        record = find_run(conn, run)
+        events = run_events(conn, record["id"])
+    if as_json:
+        output.show_json(record | {"events": events})
+    else:
+        output.show_record(record)
+        output.show_table(events, _COLUMNS_OF_HISTORY, empty="no events")
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--expected", type=click.IntRange(min=0), help="Records expected; else the count that came with the claim."
+)
+@_options
+def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> int:
+    """Recount a run's records; complete or fail it if its worker is gone, verify it if it has ended."""
+    from plaintiff_moat.cli import output
+    from plaintiff_moat.ledger.claims import IngestClaimClient
+    from plaintiff_moat.ledger.runs import find_run
+
+    with _connected(db) as conn:
+        record = find_run(conn, run)
+        if record["status"] == "processing" and not record["is_stale"]:
+            click.echo(
+                f"moat: worker {record['worker_id']} is at work on run {record['id']}: try again later", err=True
+            )
+            return Exit.IN_PROGRESS
+        result = IngestClaimClient(conn).reconcile(record["id"], expected)
+    if as_json:
+        output.show_json({"run_id": record["id"], **asdict(result)})
+    else:
+        output.show_record({"run_id": record["id"], **asdict(result)})
+    return Exit.DONE if result.is_valid else Exit.FAILED
+
+
+@click.command()
+@click.argument("run")
+@click.option("--reason", required=True, help="Why; it is kept with the run for good.")
+@_options
+def rollback(run: str, reason: str, db: str | None, as_json: bool) -> None:
+    """Undo a run: its records go, records that other files share stay with these, the history is kept."""
+    from plaintiff_moat.cli import output
+    from plaintiff_moat.ledger.claims import IngestClaimClient
+    from plaintiff_moat.ledger.runs import find_run
+
+    with _connected(db) as conn:
+        record = find_run(conn, run)
+        result = IngestClaimClient(conn).rollback(record["id"], reason)
+    if as_json:
+        output.show_json({"run_id": record["id"], **asdict(result)})
+    else:
+        output.show_record({"run_id": record["id"], **asdict(result)})

@@ -1,0 +1,211 @@
+"""The client of the five documented functions: claim, heartbeat, finalize, reconcile, rollback."""
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import tuple_row
+from psycopg.types.json import Jsonb
+
+from plaintiff_moat.ledger.faults import domain_errors
+from plaintiff_moat.ledger.queries import query
+from plaintiff_moat.redaction import redact, redact_dict
+
+__all__ = [
+    "ClaimResult",
+    "ClaimStatus",
+    "IngestClaimClient",
+    "Lease",
+    "ReconcileResult",
+    "RollbackResult",
+    "default_worker_id",
+]
+
+
+class ClaimStatus(StrEnum):
+    """The three answers to a claim."""
+
+    CLAIMED = "claimed"
+    DUPLICATE = "duplicate"
+    IN_PROGRESS = "in_progress"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """The answer to a claim. `attempt` is the run's attempt now: with `claimed`, the caller's fencing token.
+
+    `run_id` is None only when the run is being made by a claim that is not committed yet.
+    """
+
+    run_id: UUID | None
+    status: ClaimStatus
+    attempt: int | None
+
+    @property
+    def is_claimed(self) -> bool:
+        """The caller holds the lease and goes on."""
+        return self.status is ClaimStatus.CLAIMED
+
+    @property
+    def is_duplicate(self) -> bool:
+        """The delivery is completed already; there is nothing to do."""
+        return self.status is ClaimStatus.DUPLICATE
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Another worker holds the lease; try again later."""
+        return self.status is ClaimStatus.IN_PROGRESS
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may write to a run: plain data that a worker of any kind can be handed."""
+
+    run_id: UUID
+    attempt: int
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileResult:
+    """Expected and recounted records; `delta` is actual less expected."""
+
+    is_valid: bool
+    expected_count: int
+    actual_count: int
+    delta: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackResult:
+    """`success` is False for an unknown run; `rows_affected` counts the records that became rolled_back."""
+
+    success: bool
+    rows_affected: int
+
+
+def default_worker_id() -> str:
+    """A name for this worker that no other has: host, process, and a random part."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+class IngestClaimClient:
+    """Calls the functions of schema `ingest` over a connection of the caller's.
+
+    Each call commits on its own unless the caller has a transaction open, in which case it becomes part of that. The
+    client remembers the attempt of what it claimed (or of the `lease` it is given) and names it in every later call, so
+    that the database refuses it with LeaseLost once somebody else has taken the run over.
+
+    Every method raises LeaseLost, IdentityRequired, NoSuchRun, DatabaseNotMigrated or DatabaseUnreachable where its
+    promise cannot be kept for that reason, and psycopg.Error otherwise.
+    """
+
+    def __init__(
+        self,
+        conn: psycopg.Connection[Any],
+        worker_id: str | None = None,
+        *,
+        lease: Lease | None = None,
+    ) -> None:
+        self._conn = conn
+        self.worker_id = lease.worker_id if lease else worker_id or default_worker_id()
+        self._attempts: dict[UUID, int] = {lease.run_id: lease.attempt} if lease else {}
+
+    def claim(
+        self,
+        source_system: str,
+        source_batch_id: str,
+        file_hash: str,
+        filename: str | None = None,
+        import_kind: str = "plaintiff",
+        *,
+        reader_fingerprint: str | None = None,
+        expected_count: int | None = None,
+    ) -> ClaimResult:
+        """Claims the delivery, or says who was first; the answer is recorded as an event.
+
+        `expected_count` is the independent count of the file's records, against which `reconcile` holds the landed.
+        """
+        row = self._call(
+            "claim",
+            source_system=source_system,
+            source_batch_id=source_batch_id,
+            file_hash=file_hash,
+            filename=redact(filename),
+            import_kind=import_kind,
+            worker_id=self.worker_id,
+            reader_fingerprint=reader_fingerprint,
+            expected_count=expected_count,
+        )
+        result = ClaimResult(run_id=row[0], status=ClaimStatus(row[1]), attempt=row[2])
+        if result.is_claimed and result.run_id is not None and result.attempt is not None:
+            self._attempts[result.run_id] = result.attempt
+        return result
+
+    def lease(self, run_id: UUID) -> Lease:
+        """The lease that this client was granted. Raises KeyError when it was not."""
+        return Lease(run_id, self._attempts[run_id], self.worker_id)
+
+    def heartbeat(self, run_id: UUID | str) -> bool:
+        """Keeps the lease alive; False when the run is no longer processing and this client never claimed it."""
+        row = self._call("heartbeat", **self._caller(run_id))
+        return bool(row[0])
+
+    def finalize(
+        self,
+        run_id: UUID | str,
+        rows_fetched: int,
+        rows_inserted: int,
+        rows_skipped: int,
+        rows_errored: int,
+        error_details: Mapping[str, Any] | None = None,
+        mark_completed: bool = True,
+    ) -> str:
+        """Ends the run with these counts and returns its status: `completed`, or `failed`.
+
+        It fails with `"fatal": True` in error_details, and when the counts contradict the landed rows. With
+        `mark_completed=False` it records progress and the run stays `processing`. error_details are redacted first.
+        """
+        row = self._call(
+            "finalize",
+            rows_fetched=rows_fetched,
+            rows_inserted=rows_inserted,
+            rows_skipped=rows_skipped,
+            rows_errored=rows_errored,
+            error_details=None if error_details is None else Jsonb(redact_dict(dict(error_details))),
+            mark_completed=mark_completed,
+            **self._caller(run_id),
+        )
+        return str(row[0])
+
+    def reconcile(self, run_id: UUID | str, expected_count: int | None = None) -> ReconcileResult:
+        """Recounts the landed rows; publishes a processing run when they are as many as expected, fails it when not."""
+        row = self._call("reconcile", expected_count=expected_count, **self._caller(run_id))
+        return ReconcileResult(*row)
+
+    def rollback(self, run_id: UUID | str, reason: str | None = None) -> RollbackResult:
+        """Undoes the run, keeping its history; undoing it twice succeeds and affects nothing."""
+        return RollbackResult(*self._call("rollback", run_id=run_id, reason=redact(reason)))
+
+    def _caller(self, run_id: UUID | str) -> dict[str, Any]:
+        attempt = self._attempts.get(UUID(str(run_id)))
+        return {"run_id": run_id, "attempt": attempt, "worker_id": None if attempt is None else self.worker_id}
+
+    def _call(self, name: str, **arguments: Any) -> tuple[Any, ...]:
+        with (
+            domain_errors(),
+            self._conn.transaction(),
+            # unprepared: behind a pooler the next statement may meet another server session
+            self._conn.cursor(row_factory=tuple_row) as cursor,
+        ):
+            cursor.execute(query(name), arguments, prepare=False)
+            row = cursor.fetchone()
+        if row is None:
+            raise AssertionError(f"{name} answered without a row")
+        return row

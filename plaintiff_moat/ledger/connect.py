@@ -1,0 +1,117 @@
+"""Which database, and a connection to it: `--db`, else `MOAT_DATABASE_URL`, else the embedded server.
+
+No message of this module holds a password or a connection string: psycopg's own texts can quote either.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from plaintiff_moat.errors import DatabaseUnreachable
+from plaintiff_moat.ledger import migrate
+
+__all__ = ["Database", "connect", "resolve"]
+
+_TIMEOUT = "10"  # seconds
+_SHOWABLE_HOST = re.compile(r"[\w.,:/-]+", re.ASCII)
+_SHOWABLE_NAME = re.compile(r"[\w.-]+", re.ASCII)
+
+# libpq reports a failed connection as text alone, without an SQLSTATE; the first pattern that fits wins
+_REASONS = (
+    (r"database .*does not exist", "no such database"),
+    (r"authentication|password|pg_hba|role .*does not exist|user not found|peer", "authentication failed"),
+    (r"translate host|resolve host|not known", "unknown host"),
+    (r"timeout|timed out", "timeout"),
+    (r"connection refused", "connection refused"),
+    (r"no such file", "no server listens on this socket"),
+    (r"unreachable|no route", "network unreachable"),
+    (r"too many|slots|max client", "too many connections"),
+    (r"ssl|tls|certificate", "no agreement on encryption"),
+    (r"starting up|shutting down|recovery", "the server is starting or ending"),
+    (r"closed the connection|reset by peer", "the connection was closed"),
+    (r"invalid", "a connection option is invalid"),
+)
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where the ledger is; safe to print, because its URL is not."""
+
+    url: str = field(repr=False)
+    embedded: bool
+
+    def __str__(self) -> str:
+        """Name database and host if they look like names: a password that is not percent-encoded ends up there."""
+        parts = _parts(self.url)
+        name, host = str(parts.get("dbname") or ""), str(parts.get("host") or "")
+        named = f"database {name}" if _SHOWABLE_NAME.fullmatch(name) else "the database"
+        return f"{named} on {host}" if _SHOWABLE_HOST.fullmatch(host) else named
+
+
+def resolve(db: str | None = None) -> Database:
+    """Return the database to use: `db`, `MOAT_DATABASE_URL`, or the embedded one, started and migrated."""
+    if db is not None:
+        return _configured(db, "--db")
+    if url := os.environ.get("MOAT_DATABASE_URL"):
+        return _configured(url, "MOAT_DATABASE_URL")
+    if sys.platform == "win32":
+        raise DatabaseUnreachable("the embedded server needs Linux or macOS: name a database by MOAT_DATABASE_URL")
+
+    from plaintiff_moat.ledger.embedded import EmbeddedServer  # noqa: PLC0415 - cannot be imported on Windows
+
+    database = Database(EmbeddedServer.default().start(), embedded=True)
+    with connect(database) as conn:
+        migrate.push(conn)
+    return database
+
+
+def connect(
+    database: Database, *, autocommit: bool = True, application_name: str = "plaintiff-moat"
+) -> psycopg.Connection:
+    """Return an open connection that a transaction-mode pooler can serve: nothing prepared, nothing set."""
+    options = {"application_name": application_name, "client_encoding": "utf8"}
+    if "connect_timeout" not in _parts(database.url):
+        options["connect_timeout"] = _TIMEOUT
+    try:
+        url = make_conninfo(database.url, **options)
+        return psycopg.connect(url, autocommit=autocommit, prepare_threshold=None)
+    except psycopg.Error as error:
+        reason = _reason(str(error))
+    raise DatabaseUnreachable(f"no connection to {database}: {reason}{_cure(database)}")
+
+
+def _configured(url: str, source: str) -> Database:
+    if not _parts(url):
+        raise DatabaseUnreachable(
+            f"{source} is not a connection URL: expected the form postgresql://user@host:5432/database, "
+            "with special characters of a password percent-encoded"
+        )
+    return Database(url, embedded=False)
+
+
+def _parts(url: str) -> Mapping[str, object]:
+    """Return what a connection string says, nothing if it cannot be read."""
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.Error:
+        return {}
+
+
+def _reason(text: str) -> str:
+    """Class the failure, by the words that are libpq's or the server's own and not by a quoted name."""
+    unquoted = re.sub(r""""[^"]*"|'[^']*'""", "", text)
+    for pattern, reason in _REASONS:
+        if re.search(pattern, unquoted, re.IGNORECASE):
+            return reason
+    return "refused by the server"
+
+
+def _cure(database: Database) -> str:
+    if database.embedded:
+        return "; `moat db status` tells how the embedded server is"
+    return "; check --db or MOAT_DATABASE_URL"

@@ -1,0 +1,58 @@
+"""What PostgreSQL reports, as this project's errors.
+
+Only messages that our own functions raise (SQLSTATE class ML) are passed on: they hold no data. Every other message may
+quote a row, so nothing of it is kept but its code.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as pg
+
+from plaintiff_moat.errors import (
+    DatabaseNotMigrated,
+    DatabaseUnreachable,
+    IdentityRequired,
+    LeaseLost,
+    MoatError,
+    NoSuchRun,
+)
+
+__all__ = ["domain_errors"]
+
+_OWN_SQLSTATES: dict[str, type[MoatError]] = {
+    "ML001": LeaseLost,
+    "ML002": IdentityRequired,
+    "ML005": NoSuchRun,
+}
+_MISSING_OBJECT = (pg.UndefinedFunction, pg.UndefinedTable, pg.UndefinedColumn, pg.InvalidSchemaName)
+
+
+@contextmanager
+def domain_errors() -> Iterator[None]:
+    """Turns a PostgreSQL error raised inside into the error that callers branch on; others pass unchanged."""
+    try:
+        yield
+    except psycopg.Error as fault:
+        raised = _domain_error(fault)
+        if raised is None:
+            raise
+        raise raised from None
+
+
+def _domain_error(fault: psycopg.Error) -> MoatError | None:
+    own = _OWN_SQLSTATES.get(fault.sqlstate or "")
+    if own is not None:
+        return own(fault.diag.message_primary)
+    if isinstance(fault, _MISSING_OBJECT):
+        return DatabaseNotMigrated(
+            "the database lacks what this version needs: run `moat db push` with its owner's url, then try again"
+        )
+    if isinstance(fault, pg.InsufficientPrivilege):
+        return DatabaseUnreachable(
+            "the database user may not do this: use a member of dragonfly_app to import, of moat_operator to operate"
+        )
+    if isinstance(fault, psycopg.OperationalError) and (fault.sqlstate is None or fault.sqlstate[:2] in {"08", "57"}):
+        return DatabaseUnreachable("the connection to the database was lost: try again once the server answers")
+    return None

@@ -1,0 +1,71 @@
+"""Landing: a chunk's frame goes into `landed_rows` in one transaction, or not at all."""
+
+from io import BytesIO
+from typing import Any, Protocol
+from uuid import UUID
+
+import polars as pl
+import psycopg
+
+from plaintiff_moat.ledger.claims import Lease
+from plaintiff_moat.ledger.faults import domain_errors
+from plaintiff_moat.ledger.queries import query
+
+__all__ = ["land", "landed_chunks"]
+
+
+class Chunk(Protocol):
+    """What is announced of a chunk: its number, byte range, first row, number of records and SHA-256."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def first_row(self) -> int: ...
+    @property
+    def records(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+
+
+def land(conn: psycopg.Connection[Any], lease: Lease, chunk: Chunk, frame: pl.DataFrame) -> None:
+    """Lands the chunk's records. Raises LeaseLost, and keeps nothing of the chunk, once the lease is lost.
+
+    `frame` has one row per record with the columns of `landed_rows` from row_number on, in their order.
+    """
+    rows = frame.select(
+        pl.lit(str(lease.run_id)).alias("import_run_id"),
+        pl.lit(lease.attempt).alias("attempt"),
+        pl.lit(chunk.number).alias("chunk_no"),
+        pl.all(),
+    )
+    encoded = BytesIO()
+    rows.write_csv(encoded, include_header=False)
+    with domain_errors(), conn.transaction(), conn.cursor() as cursor:
+        cursor.execute(
+            query("open_chunk"),
+            {
+                "run_id": lease.run_id,
+                "attempt": lease.attempt,
+                "worker_id": lease.worker_id,
+                "chunk_no": chunk.number,
+                "byte_start": chunk.start,
+                "byte_end": chunk.end,
+                "first_row": chunk.first_row,
+                "records": chunk.records,
+                "digest": chunk.digest,
+            },
+            prepare=False,
+        )
+        with cursor.copy(query("copy_landed_rows")) as copy:
+            copy.write(encoded.getbuffer())
+
+
+def landed_chunks(conn: psycopg.Connection[Any], run_id: UUID) -> frozenset[int]:
+    """The numbers of the run's chunks that are landed already."""
+    with domain_errors(), conn.cursor() as cursor:
+        cursor.execute(query("landed_chunks"), {"run_id": run_id}, prepare=False)
+        return frozenset(number for (number,) in cursor)

@@ -1,0 +1,84 @@
+"""The dry run: what an import of a file would do to the live data. Writes nothing, not even a claim."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from plaintiff_moat.delivery import Delivery, open_delivery
+from plaintiff_moat.ledger.claims import ClaimStatus
+from plaintiff_moat.ledger.connect import Database, connect
+from plaintiff_moat.ledger.migrate import require_migrated
+from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery
+from plaintiff_moat.summary import ImportSummary, Tally
+
+__all__ = ["preview_file"]
+
+KEYS_A_QUERY = 50_000
+
+
+def preview_file(
+    path: str | os.PathLike[str],
+    database: Database,
+    *,
+    source_system: str = "manual",
+    batch_id: str | None = None,
+    mapping: str | None = None,
+    limit: int | None = None,
+) -> ImportSummary:
+    """What `import_file` would insert, skip and reject if it ran now. Writes nothing.
+
+    `claim_status` is the answer that a claim would get now. With `limit`, only the first so many records are read.
+    Raises BadInput, BadMapping, DatabaseUnreachable and DatabaseNotMigrated as the import would.
+    """
+    started = time.monotonic()
+    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+    tally = Tally()
+    keys: list[pl.Series] = []
+    for rows in _first_rows(delivery, limit):
+        tally.add(Tally.of(rows))
+        keys.append(rows.get_column("dedupe_key").drop_nulls())
+    distinct = pl.concat(keys).unique() if keys else pl.Series("dedupe_key", dtype=pl.String)
+
+    with connect(database) as conn:
+        require_migrated(conn)
+        live = live_run_of_delivery(conn, source_system, delivery.batch_id, delivery.scan.file_hash)
+        known = sum(
+            count_active_keys(conn, distinct.slice(first, KEYS_A_QUERY).to_list())
+            for first in range(0, distinct.len(), KEYS_A_QUERY)
+        )
+    inserted = distinct.len() - known
+    counts = {
+        "id": live["id"] if live else None,
+        "status": live["status"] if live else None,
+        "rows_fetched": tally.records,
+        "rows_inserted": inserted,
+        "rows_skipped": tally.records - tally.errored - inserted,
+        "rows_errored": tally.errored,
+    }
+    return ImportSummary.of_run(
+        delivery, _claim_status(live), counts, tally, dry_run=True, seconds=time.monotonic() - started
+    )
+
+
+def _first_rows(delivery: Delivery, limit: int | None) -> Iterator[pl.DataFrame]:
+    left = delivery.scan.records if limit is None else limit
+    for chunk in delivery.scan.chunks:
+        if left <= 0:
+            return
+        rows = delivery.rows(chunk).head(left)
+        left -= rows.height
+        yield rows
+
+
+def _claim_status(live: Mapping[str, Any] | None) -> ClaimStatus:
+    """What a claim would answer now."""
+    if live is None:
+        return ClaimStatus.CLAIMED
+    if live["status"] == "completed":
+        return ClaimStatus.DUPLICATE
+    if live["status"] == "processing" and not live["is_stale"]:
+        return ClaimStatus.IN_PROGRESS
+    return ClaimStatus.CLAIMED

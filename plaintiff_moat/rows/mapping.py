@@ -1,0 +1,113 @@
+"""Which header spellings fill which canonical column, and the fit of such a mapping to one file's header."""
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from plaintiff_moat.errors import BadInput
+from plaintiff_moat.rows.headers import is_sensitive, labels, reduced
+
+__all__ = ["BoundMapping", "Mapping"]
+
+SHOWN: Final = 40  # columns of a header that an error message lists
+_LIKE_A_VALUE: Final = re.compile(r"@|[0-9]{3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A validated mapping: no spelling stands for two columns, and none of a sensitive column stands for any."""
+
+    name: str
+    version: int
+    description: str
+    columns: tuple[tuple[str, tuple[str, ...]], ...]
+    identity: tuple[str, ...]
+    sensitive: frozenset[str]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of all that decides what a record becomes; the description does not."""
+        content = {
+            "name": self.name,
+            "version": self.version,
+            "columns": {column: [reduced(text) for text in spellings] for column, spellings in self.columns},
+            "identity": self.identity,
+            "sensitive": sorted(self.sensitive),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def bind(self, header: Sequence[str]) -> "BoundMapping":
+        """Fit the mapping to a file's header, or raise `BadInput` naming what is missing.
+
+        Where several columns of the file could fill a canonical one, the spelling that the mapping lists first
+        wins and the others stay in `extra`; two columns of that same spelling are refused.
+        """
+        secret = frozenset(at for at, cell in enumerate(header) if is_sensitive(cell, self.sensitive))
+        places: dict[str, list[int]] = {}
+        for at, cell in enumerate(header):
+            if at not in secret:
+                places.setdefault(reduced(cell), []).append(at)
+        bound: dict[str, int] = {}
+        for column, spellings in self.columns:
+            found = next((places[key] for key in map(reduced, spellings) if key in places), [])
+            if len(found) > 1:
+                raise BadInput(_ambiguous(column, found, header))
+            if found:
+                bound[column] = found[0]
+        self._check_bound(bound, header)
+        used = frozenset(bound.values())
+        extra = tuple(at for at in range(len(header)) if at not in used)
+        return BoundMapping(mapping=self, columns=tuple(bound.items()), extra=extra, sensitive=secret)
+
+    def _check_bound(self, bound: dict[str, int], header: Sequence[str]) -> None:
+        if "plaintiff_name" not in bound:
+            raise BadInput(_nameless(self, header, known=bool(bound)))
+        if not bound.keys() & set(self.identity):
+            raise BadInput(
+                f"mapping '{self.name}' identifies records by {', '.join(self.identity)}, and no column of the file "
+                f"gives any of them; found: {_shown(header)}; name another identity or another mapping"
+            )
+
+    def spellings(self, column: str) -> tuple[str, ...]:
+        """Give the header spellings that fill a canonical column; none if the mapping does not fill it."""
+        return dict(self.columns).get(column, ())
+
+
+@dataclass(frozen=True, slots=True)
+class BoundMapping:
+    """A mapping fitted to one header: plain data by column position, which a chunk task can carry."""
+
+    mapping: Mapping
+    columns: tuple[tuple[str, int], ...]
+    extra: tuple[int, ...]
+    sensitive: frozenset[int]
+
+
+def _ambiguous(column: str, found: Sequence[int], header: Sequence[str]) -> str:
+    names = labels(header)
+    both = " and ".join(f"column {at + 1} ('{names[at]}')" for at in found)
+    return f"the header has more than one column for {column}: {both}; rename or drop all but one"
+
+
+def _nameless(mapping: Mapping, header: Sequence[str], *, known: bool) -> str:
+    spellings = {reduced(text): text for text in reversed(mapping.spellings("plaintiff_name"))}
+    near = (match for cell in header for match in difflib.get_close_matches(reduced(cell), spellings, n=1, cutoff=0.7))
+    guess = next(near, None)
+    hint = f"; did you mean '{spellings[guess]}'?" if guess else ""
+    first = "" if known or guess else "; is the first line a header?"
+    expected = ", ".join(f"'{text}'" for text in mapping.spellings("plaintiff_name"))
+    return (
+        f"no column gives plaintiff_name under mapping '{mapping.name}': found {_shown(header)}; "
+        f"expected one of {expected}{hint}{first}"
+    )
+
+
+def _shown(header: Sequence[str]) -> str:
+    """List a header whose cells may be values, as the first line of a file without a header is."""
+    shown = [f"'{label}'" if not _LIKE_A_VALUE.search(label) else "(a value?)" for label in labels(header)]
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return ", ".join(shown[:SHOWN]) + more

@@ -1,0 +1,42 @@
+"""Cells into canonical text: trimmed text, exact amounts, real days. A cell that a rule cannot read gives null."""
+
+from typing import Final
+
+import polars as pl
+
+__all__ = ["amount", "amount_shaped", "day", "trimmed"]
+
+# An optional dollar sign and one optional space, digits plain or grouped by commas in threes, decimals exact to
+# the cent. No sign, no brackets: a negative judgment is a question to the vendor.
+_AMOUNT: Final = r"^\$? ?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]{1,2}0*)?$"
+_MONEY: Final = pl.Decimal(14, 2)  # numeric(14,2) of the landing table
+_ISO: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_US: Final = r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$"
+
+
+def trimmed(cell: pl.Expr) -> pl.Expr:
+    """Drop Unicode white space at both ends; a cell of nothing else is null. Control characters stay as sent."""
+    text = cell.str.strip_chars()
+    return pl.when(text.str.len_bytes() > 0).then(text)
+
+
+def amount_shaped(text: pl.Expr) -> pl.Expr:
+    """Tell whether a trimmed cell is written as money, whatever its size."""
+    return text.str.contains(_AMOUNT)
+
+
+def amount(text: pl.Expr) -> pl.Expr:
+    """Read money as plain decimal text such as `1234.50`; null unless it is money that numeric(14,2) holds."""
+    digits = text.str.replace_many(["$", " ", ","], ["", "", ""])
+    return pl.when(amount_shaped(text)).then(digits).cast(_MONEY, strict=False).cast(pl.String)
+
+
+def day(text: pl.Expr) -> pl.Expr:
+    """Read `YYYY-MM-DD` or US `m/d/YYYY` as ISO text; null unless it is a day of the years 0001 to 9999.
+
+    PostgreSQL has no year zero, although ISO 8601 and the frame have one.
+    """
+    iso = pl.when(text.str.contains(_ISO)).then(text).str.to_date("%Y-%m-%d", strict=False)
+    american = pl.when(text.str.contains(_US)).then(text).str.to_date("%m/%d/%Y", strict=False)
+    found = pl.coalesce(iso, american)
+    return pl.when(found.dt.year() > 0).then(found.dt.to_string("%Y-%m-%d"))

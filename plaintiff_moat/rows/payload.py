@@ -1,0 +1,57 @@
+"""Cells as JSON objects by column label: what no canonical column took, and what a reject was."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from plaintiff_moat.redaction import redact
+
+__all__ = ["extra", "masked", "readable_payload", "unreadable_payload"]
+
+TEXT_LIMIT: Final = 10_000  # characters of one cell in a payload; the line range leads to the rest
+_KEPT: Final = 4  # Federal Rule of Civil Procedure 5.2(a): at most the last four digits
+
+
+def masked(text: pl.Expr) -> pl.Expr:
+    """Show the last four characters at most, and nothing of a text of four or fewer."""
+    bare = text.str.strip_chars()
+    return pl.when(bare.str.len_chars() > _KEPT).then("****" + bare.str.tail(_KEPT)).otherwise("****" + bare.str.head(0))
+
+
+def extra(labels: Sequence[str], positions: Sequence[int], sensitive: frozenset[int]) -> pl.Expr:
+    """Give a JSON object of the cells at these positions, sensitive ones masked, the others exactly as sent."""
+    if not positions:
+        return pl.lit(None, pl.String)
+    cells = (masked(pl.col(f"c{at}")) if at in sensitive else pl.col(f"c{at}") for at in positions)
+    return _object([cell.alias(labels[at]) for cell, at in zip(cells, positions, strict=True)])
+
+
+def readable_payload(rejects: pl.DataFrame, labels: Sequence[str], sensitive: frozenset[int]) -> pl.Series:
+    """Give the cells of parsed rejects as JSON objects, redacted, sensitive columns masked."""
+    cells = []
+    for at, label in enumerate(labels):
+        sent = rejects.select(masked(pl.col(f"c{at}")) if at in sensitive else pl.col(f"c{at}")).to_series()
+        cells.append(_safe(sent).alias(label))
+    return pl.DataFrame(cells).select(_object([pl.all()])).to_series()
+
+
+def unreadable_payload(rejects: pl.DataFrame) -> pl.Series:
+    """Give the text of malformed records as JSON objects with the one key `record`, redacted."""
+    return _safe(rejects["raw"]).alias("record").to_frame().select(_object([pl.all()])).to_series()
+
+
+def _object(fields: Sequence[pl.Expr]) -> pl.Expr:
+    return pl.struct(fields).struct.json_encode()
+
+
+def _safe(texts: pl.Series) -> pl.Series:
+    """Redact each text; show NUL, which jsonb refuses, as its symbol; cut what is overlong."""
+    return pl.Series((_safe_text(text) for text in texts), dtype=pl.String)
+
+
+def _safe_text(text: str | None) -> str | None:
+    if text is None:
+        return None
+    shown = redact(text).replace("\0", "\N{SYMBOL FOR NULL}")
+    return shown if len(shown) <= TEXT_LIMIT else shown[:TEXT_LIMIT] + " [cut]"

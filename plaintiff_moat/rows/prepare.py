@@ -1,0 +1,136 @@
+"""A frame of cells into a frame of records to land: every record valid, or a reject with its reason."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from plaintiff_moat.rows import normalise, payload, warn
+from plaintiff_moat.rows.codes import ErrorCode, WarningCode, message
+from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, LANDING_COLUMNS
+from plaintiff_moat.rows.headers import labels
+from plaintiff_moat.rows.identity import dedupe_keys
+from plaintiff_moat.rows.mapping import BoundMapping
+from plaintiff_moat.rows.phones import e164
+
+__all__ = ["prepare"]
+
+# A field of jsonb holds at most 256 MiB, a message to PostgreSQL 1 GiB, and JSON may write a byte as six.
+RECORD_LIMIT: Final = 16 << 20
+
+
+class _Rule(NamedTuple):
+    code: ErrorCode
+    fails: pl.Expr
+    message: str
+
+
+def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, source_system: str) -> pl.DataFrame:
+    """Give the same records in the same order with exactly `LANDING_COLUMNS`, fit for COPY without a failure.
+
+    `frame` has row_number, line_start, line_end, error_code, error_message, raw and the cells c0, c1, … as sent.
+    A reject keeps no canonical value: what it held stands, redacted, in raw_payload. `extra` is null when the
+    mapping takes every column. Amounts and dates are text, so that no binary fraction ever touches them.
+    """
+    names = labels(header)
+    read = _read(frame, mapping)
+    judged = _judge(read, _rules(len(header), names, mapping))
+    valid = pl.col("error_code").is_null()
+    extra = payload.extra(names, mapping.extra, mapping.sensitive)
+    landed = judged.with_columns(
+        *(pl.when(valid).then(value).alias(column) for column, value in _values().items()),
+        extra=pl.when(valid).then(extra),
+        warnings=warn.array_literal({code: valid & doubt for code, doubt in _doubts().items()}),
+    )
+    keys = dedupe_keys(landed.select(mapping.mapping.identity), source_system)
+    return landed.with_columns(
+        dedupe_key=pl.when(valid).then(keys),
+        raw_payload=_payloads(judged, names, mapping),
+    ).select(LANDING_COLUMNS)
+
+
+def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
+    """Add the canonical columns as sent but trimmed, and what could be read of amount, date and telephone."""
+    places = dict(mapping.columns)
+    sent = frame.with_columns(
+        normalise.trimmed(pl.col(f"c{places[column]}") if column in places else pl.lit(None, pl.String)).alias(column)
+        for column in CANONICAL_COLUMNS
+    )
+    return sent.with_columns(
+        amount=normalise.amount(pl.col("judgment_amount")),
+        day=normalise.day(pl.col("judgment_date")),
+        phone=e164(sent["contact_phone"]),
+    )
+
+
+def _values() -> dict[str, pl.Expr]:
+    read = {
+        "contact_phone": pl.coalesce("phone", "contact_phone"),
+        "judgment_amount": pl.col("amount"),
+        "judgment_date": pl.col("day"),
+    }
+    return {column: read.get(column, pl.col(column)) for column in CANONICAL_COLUMNS}
+
+
+def _doubts() -> dict[WarningCode, pl.Expr]:
+    return {
+        WarningCode.EMAIL_SYNTAX: warn.email_doubtful(pl.col("contact_email")),
+        WarningCode.PHONE_UNRECOGNISED: pl.col("contact_phone").is_not_null() & pl.col("phone").is_null(),
+        WarningCode.STATE_UNKNOWN: warn.state_unknown(pl.col("state")),
+    }
+
+
+def _rules(width: int, names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
+    """List the rules in the order of `ErrorCode`: the first that fails is the one that is reported."""
+    cells = [pl.col(f"c{at}") for at in range(width)]
+    identity = mapping.mapping.identity
+    unread_amount = pl.col("judgment_amount").is_not_null() & pl.col("amount").is_null()
+    fails = {
+        ErrorCode.NUL_CHARACTER: pl.any_horizontal(cell.str.contains("\0", literal=True) for cell in cells),
+        ErrorCode.RECORD_TOO_LARGE: pl.sum_horizontal(cell.str.len_bytes() for cell in cells) > RECORD_LIMIT,
+        ErrorCode.MISSING_PLAINTIFF_NAME: pl.col("plaintiff_name").is_null(),
+        ErrorCode.MISSING_IDENTITY: pl.all_horizontal(pl.col(column).is_null() for column in identity),
+        ErrorCode.INVALID_AMOUNT: unread_amount & ~normalise.amount_shaped(pl.col("judgment_amount")),
+        ErrorCode.AMOUNT_OUT_OF_RANGE: unread_amount,
+        ErrorCode.INVALID_DATE: pl.col("judgment_date").is_not_null() & pl.col("day").is_null(),
+    }
+    subjects = {
+        ErrorCode.MISSING_PLAINTIFF_NAME: "plaintiff_name",
+        ErrorCode.INVALID_AMOUNT: "judgment_amount",
+        ErrorCode.AMOUNT_OUT_OF_RANGE: "judgment_amount",
+        ErrorCode.INVALID_DATE: "judgment_date",
+    }
+    places = dict(mapping.columns)
+
+    def text(code: ErrorCode) -> str:
+        column = subjects.get(code, ", ".join(identity))
+        label = names[places[column]] if column in places else ""
+        return message(code, column=column, label=label, limit=RECORD_LIMIT)
+
+    return [_Rule(code, fails[code], text(code)) for code in ErrorCode]
+
+
+def _judge(read: pl.DataFrame, rules: Sequence[_Rule]) -> pl.DataFrame:
+    """Add the code and message of the first rule that fails; the reader's own verdict stands before all."""
+    first = pl.coalesce(pl.when(rule.fails).then(pl.lit(at, pl.UInt8)) for at, rule in enumerate(rules))
+    unread = pl.col("error_code").is_not_null()
+    verdict = read.with_columns(verdict=pl.when(~unread).then(first))
+    codes = pl.lit(pl.Series([str(rule.code) for rule in rules]))
+    messages = pl.lit(pl.Series([rule.message for rule in rules]))
+    return verdict.with_columns(
+        error_code=pl.coalesce("error_code", codes.gather(pl.col("verdict"))),
+        error_message=pl.coalesce("error_message", messages.gather(pl.col("verdict"))),
+    )
+
+
+def _payloads(judged: pl.DataFrame, names: Sequence[str], mapping: BoundMapping) -> pl.Series:
+    """Give the payload of each reject, and null for every valid record."""
+    payloads = pl.repeat(None, judged.height, dtype=pl.String, eager=True)
+    readable = judged["verdict"].is_not_null()
+    unreadable = judged["error_code"].is_not_null() & ~readable
+    if readable.any():
+        cells = payload.readable_payload(judged.filter(readable), names, mapping.sensitive)
+        payloads = payloads.scatter(readable.arg_true(), cells)
+    if unreadable.any():
+        payloads = payloads.scatter(unreadable.arg_true(), payload.unreadable_payload(judged.filter(unreadable)))
+    return payloads

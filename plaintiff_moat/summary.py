@@ -1,0 +1,120 @@
+"""What became of a file: the counts, the first rejects, the warnings."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+
+from plaintiff_moat.delivery import Delivery
+
+__all__ = ["ImportSummary", "Reject", "Tally"]
+
+FIRST_REJECTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is not taken in: its physical lines, the stable code, and the rule that it broke, never a value."""
+
+    row_number: int
+    line_start: int
+    line_end: int
+    error_code: str
+    error_message: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over prepared rows: records, rejects (the first of them whole) and warnings by code."""
+
+    records: int = 0
+    errored: int = 0
+    first_rejects: list[Reject] = field(default_factory=list)
+    warnings: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> "Tally":
+        """The tally of one chunk."""
+        rejected = rows.filter(pl.col("error_code").is_not_null())
+        first = rejected.head(FIRST_REJECTS).select(
+            "row_number", "line_start", "line_end", "error_code", "error_message"
+        )
+        doubtful = rows.get_column("warnings").str.strip_chars("{}")
+        codes = doubtful.filter(doubtful != "").str.split(",").explode().value_counts(name="records")
+        return cls(
+            records=rows.height,
+            errored=rejected.height,
+            first_rejects=[Reject(*values) for values in first.iter_rows()],
+            warnings=Counter(dict(codes.iter_rows())),
+        )
+
+    def add(self, other: "Tally") -> None:
+        """Takes another chunk's tally in, in whatever order the chunks come."""
+        self.records += other.records
+        self.errored += other.errored
+        self.warnings += other.warnings
+        self.first_rejects = sorted(self.first_rejects + other.first_rejects, key=lambda reject: reject.row_number)[
+            :FIRST_REJECTS
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """What became of a file, or with `dry_run` what would become of it.
+
+    `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
+    of records; `seconds` is wall-clock time. `first_rejects` and `warnings` (code -> records) tell of the records that
+    this call has read: of none of a duplicate.
+    """
+
+    filename: str
+    source_system: str
+    batch_id: str
+    mapping: str
+    file_hash: str
+    dry_run: bool
+    run_id: UUID | None
+    claim_status: str
+    status: str | None
+    rows_fetched: int
+    rows_inserted: int
+    rows_skipped: int
+    rows_errored: int
+    seconds: float
+    first_rejects: tuple[Reject, ...]
+    warnings: dict[str, int]
+
+    @classmethod
+    def of_run(
+        cls,
+        delivery: Delivery,
+        claim_status: str,
+        run: Mapping[str, Any] | None,
+        tally: Tally,
+        *,
+        dry_run: bool,
+        seconds: float,
+    ) -> "ImportSummary":
+        """The summary of a delivery whose counts are those of `run`, a row of view `v_runs`."""
+        counts = run or {}
+        return cls(
+            filename=delivery.filename,
+            source_system=delivery.source_system,
+            batch_id=delivery.batch_id,
+            mapping=delivery.mapping.name,
+            file_hash=delivery.scan.file_hash,
+            dry_run=dry_run,
+            run_id=counts.get("id"),
+            claim_status=claim_status,
+            status=counts.get("status"),
+            rows_fetched=counts.get("rows_fetched", 0),
+            rows_inserted=counts.get("rows_inserted", 0),
+            rows_skipped=counts.get("rows_skipped", 0),
+            rows_errored=counts.get("rows_errored", 0),
+            seconds=round(seconds, 3),
+            first_rejects=tuple(tally.first_rejects),
+            warnings=dict(tally.warnings.most_common()),
+        )
