@@ -55,7 +55,8 @@ class Delivery:
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
         """The chunk's records as they are landed. Raises SourceChanged when its bytes are not those scanned."""
-        return prepare(read(self.scan, chunk), self.scan.header, self.mapping, self.source_system)
+        cells = read(self.scan.path, self.scan.dialect, self.scan.header, chunk)
+        return prepare(cells, self.scan.header, self.mapping, self.source_system)
 
 
 def open_delivery(

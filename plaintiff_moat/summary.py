@@ -104,7 +104,7 @@ class ImportSummary:
             filename=delivery.filename,
             source_system=delivery.source_system,
             batch_id=delivery.batch_id,
-            mapping=delivery.mapping.name,
+            mapping=delivery.mapping.mapping.name,
             file_hash=delivery.scan.file_hash,
             dry_run=dry_run,
             run_id=counts.get("id"),

@@ -34,10 +34,9 @@ def start() -> None:
 
 
 def _start() -> None:
-    from plaintiff_moat.ledger.connect import connect, embedded
+    from plaintiff_moat.ledger.connect import embedded_database
 
-    with connect(embedded()):
-        pass
+    embedded_database()
 
 
 @db.command()
@@ -47,6 +46,19 @@ def stop() -> None:
 
     stopped = EmbeddedServer.default().stop()
     click.echo("stopped" if stopped else "the embedded server was not running", err=True)
+
+
+@db.command()
+@click.option("--force", is_flag=True, help="Do not ask.")
+def destroy(force: bool) -> None:
+    """Stop the embedded server and delete its data for good."""
+    from plaintiff_moat.ledger.embedded import EmbeddedServer
+
+    server = EmbeddedServer.default()
+    if not force:
+        click.confirm(f"delete the embedded database of {server.home}, with everything in it?", abort=True, err=True)
+    server.destroy()
+    click.echo("deleted", err=True)
 
 
 @db.command()

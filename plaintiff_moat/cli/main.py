@@ -22,6 +22,8 @@ _COMMANDS = {
     "version": ("main", "version"),
 }
 
+_INTERRUPTED = "interrupted: nothing that was not complete is active; the same command goes on"
+
 
 class _LazyGroup(click.Group):
     """Loads a command's module when the command is named or its help line is asked for."""
@@ -64,12 +66,12 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
     except click.ClickException as refusal:
         refusal.show()
         code = Exit.REFUSED
-    except click.Abort:
-        code = _complain("interrupted", Exit.FAILED)
+    except click.Abort as stop:
+        # click makes an Abort of Ctrl-C as well as of a question that was not answered with yes
+        interrupted = isinstance(stop.__cause__, KeyboardInterrupt)
+        code = _complain(_INTERRUPTED if interrupted else "nothing was done", Exit.FAILED if interrupted else Exit.REFUSED)
     except MoatError as error:
         code = _complain(str(error), Exit.of_error(error))
-    except KeyboardInterrupt:
-        code = _complain("interrupted: what was not complete is not active; the same command continues it", Exit.FAILED)
     except Exception as fault:  # noqa: BLE001 - a traceback could show a vendor's data
         code = _complain(f"unexpected error, please report it: {describe_error(fault)}", Exit.FAILED)
     sys.exit(code)

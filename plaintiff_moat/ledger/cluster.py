@@ -140,15 +140,14 @@ class Cluster:
         except (OSError, ValueError):
             return None
 
-    def sweep(self) -> None:
-        """Remove what a server that no longer lives left behind.
+    def sweep(self, ended: Postmaster | None) -> None:
+        """Remove what a server that no longer lives left behind; `ended` is what it had said of itself.
 
         PostgreSQL itself would take any process that has since got the same number for the old server.
         """
-        left = self.postmaster()
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        if left is not None and left.socket_folder.name.startswith(_SHORT_PREFIX):
-            shutil.rmtree(left.socket_folder, ignore_errors=True)
+        if ended is not None and ended.socket_folder.name.startswith(_SHORT_PREFIX):
+            shutil.rmtree(ended.socket_folder, ignore_errors=True)
         if (self.folder / "run").exists():
             shutil.rmtree(self.folder / "run")
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 
 from plaintiff_moat.errors import DatabaseUnreachable
 from plaintiff_moat.ledger import migrate
 
-__all__ = ["Database", "connect", "resolve"]
+__all__ = ["Database", "connect", "embedded_database", "libpq_environment", "resolve"]
 
 _TIMEOUT = "10"  # seconds
 _SHOWABLE_HOST = re.compile(r"[\w.,:/-]+", re.ASCII)
@@ -59,6 +60,11 @@ def resolve(db: str | None = None) -> Database:
         return _configured(db, "--db")
     if url := os.environ.get("MOAT_DATABASE_URL"):
         return _configured(url, "MOAT_DATABASE_URL")
+    return embedded_database()
+
+
+def embedded_database() -> Database:
+    """Return the embedded database, started and migrated."""
     if sys.platform == "win32":
         raise DatabaseUnreachable("the embedded server needs Linux or macOS: name a database by MOAT_DATABASE_URL")
 
@@ -83,6 +89,13 @@ def connect(
     except psycopg.Error as error:
         reason = _reason(str(error))
     raise DatabaseUnreachable(f"no connection to {database}: {reason}{_cure(database)}")
+
+
+def libpq_environment(database: Database) -> dict[str, str]:
+    """Return the connection as the environment variables that psql and every other libpq program read."""
+    given = conninfo_to_dict(database.url)
+    variables = {option.keyword.decode(): option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
+    return {variables[keyword]: str(value) for keyword, value in given.items() if keyword in variables}
 
 
 def _configured(url: str, source: str) -> Database:

@@ -62,26 +62,27 @@ class EmbeddedServer:
 
     def start(self) -> str:
         """Return the server's URL; it is created and started first where that has not been done."""
-        if self._answering() is None:
-            with self._explained("started"):
-                self._own_home()
+        with self._explained("started"):
+            self._own_home()
+            if self._answering() is None:
                 with held(self.home / "lock"):
                     self._bring_up()
         return self.url()
 
     def stop(self) -> bool:
         """End the server, rolling back what is not committed; true if there was one to end."""
-        if not os.path.lexists(self._log):
+        if not os.path.lexists(self._log) and self._answering() is None:
             return False
         with self._explained("stopped"), held(self.home / "lock"), self._opened_log() as log:
-            if try_hold(log):
+            if self._has_ended(log):
                 return False
             user, cluster = server_user(), self._cluster()
+            postmaster = cluster.postmaster()
             pg_ctl = binaries_for(user) / "pg_ctl"
             user.run(pg_ctl, "stop", "--mode=fast", f"--timeout={_PATIENCE}", "--silent", pgdata=cluster.data)
-            if not _comes_true(lambda: try_hold(log)):
+            if not _comes_true(lambda: self._has_ended(log)):
                 raise DatabaseUnreachable(f"the embedded server has not ended within {_PATIENCE} s: see {self._log}")
-            cluster.sweep()
+            cluster.sweep(postmaster)
             return True
 
     def status(self) -> ServerStatus:
@@ -132,6 +133,10 @@ class EmbeddedServer:
         postmaster = self._cluster().postmaster()
         return postmaster if postmaster is not None and postmaster.answers() else None
 
+    def _has_ended(self, log: int) -> bool:
+        # a log that was deleted or moved away took the server's lock with it: then the socket tells
+        return try_hold(log) and self._answering() is None
+
     def _bring_up(self) -> None:
         """Start the server, unless one that somebody else has started comes up or is still ending."""
         with self._opened_log() as log:
@@ -149,7 +154,7 @@ class EmbeddedServer:
         cluster = self._make_cluster(user)
         if not cluster.data.exists():
             cluster.create(user, binaries)
-        cluster.sweep()
+        cluster.sweep(cluster.postmaster())
         cluster.configure(user)
         logged_before = os.fstat(log).st_size
         pg_ctl = user.run(

@@ -94,7 +94,15 @@ def server_user() -> ServerUser:
         except KeyError:
             _create_service_user()
             entry = pwd.getpwnam(SERVICE_USER)
-    return _from_entry(entry)
+    user = _from_entry(entry)
+    try:
+        user.run("/bin/sh", "-c", ":")
+    except OSError as error:
+        raise DatabaseUnreachable(
+            f"PostgreSQL does not run as root, and this root may not run it as {SERVICE_USER} "
+            f"({error.strerror}): {_ELSEWHERE}"
+        ) from error
+    return user
 
 
 @contextmanager

@@ -33,14 +33,17 @@ class WarningCode(StrEnum):
 WARNINGS: Final = tuple(WarningCode)
 
 MESSAGES: Final = {
-    ErrorCode.NUL_CHARACTER: "a cell holds a NUL character, which no PostgreSQL text can; remove it and send the record again",
+    ErrorCode.NUL_CHARACTER: "a cell holds a NUL character, which PostgreSQL cannot store; remove it and send it again",
     ErrorCode.RECORD_TOO_LARGE: "the record is larger than {limit} bytes; shorten it and send it again",
     ErrorCode.MISSING_PLAINTIFF_NAME: "{column} (column '{label}') is empty; every record must name its plaintiff",
-    ErrorCode.MISSING_IDENTITY: "the columns that identify a record under this mapping are all empty: {column}; fill at least one",
+    ErrorCode.MISSING_IDENTITY: "all that would identify the record is empty: {column}; fill at least one of them",
     ErrorCode.INVALID_AMOUNT: (
-        "{column} (column '{label}') is not an amount; expected one such as 1234.50 or $1,234.50, not negative and exact to the cent, or an empty cell"
+        "{column} (column '{label}') is not an amount; "
+        "expected one such as 1234.50 or $1,234.50, not negative and exact to the cent, or an empty cell"
     ),
-    ErrorCode.AMOUNT_OUT_OF_RANGE: "{column} (column '{label}') is too large; expected at most 12 digits before the decimal point",
+    ErrorCode.AMOUNT_OUT_OF_RANGE: (
+        "{column} (column '{label}') is too large; expected at most 12 digits before the decimal point"
+    ),
     ErrorCode.INVALID_DATE: (
         "{column} (column '{label}') is not a date; expected a real day as YYYY-MM-DD or MM/DD/YYYY, or an empty cell"
     ),

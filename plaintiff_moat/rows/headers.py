@@ -21,17 +21,27 @@ WORD_LIMIT: Final = 40  # words of a header that are looked at
 # taxpayer identification or financial account number and the year of a birth date; PCI DSS 3.3 forbids keeping
 # card security codes. The other terms are identity documents and credentials.
 _TERMS: Final = frozenset(
-    """
-    ssn ssno socsec socialsecurity socialinsurance sin itin tin ein fein taxid taxidnumber taxnumber taxpayerid
-    dob dateofbirth birthdate birthday bornon
-    cardnumber cardno cardnum cardnbr ccnumber ccno ccnum creditcard debitcard cvv cvc cvn securitycode
-    accountnumber accountno accountnum accountnbr acctnumber acctno acctnum acctnbr bankaccount iban
-    routingnumber routingno abanumber
-    driverslicense driverlicense driverslicence driverlicence dlnumber dlno passport nationalid
-    pin pinnumber password passcode
-    """.split()
+    {
+        "ssn", "ssno", "socsec", "socialsecurity", "socialinsurance", "sin",
+        "itin", "tin", "ein", "fein", "taxid", "taxidnumber", "taxno", "taxnumber", "taxpayerid",
+        "dob", "dateofbirth", "birthdate", "birthday",
+        "cardnumber", "cardno", "cardnum", "cardnbr", "ccnumber", "ccno", "ccnum", "creditcard", "debitcard",
+        "cvv", "cvc", "cvn", "securitycode",
+        "accountnumber", "accountno", "accountnum", "accountnbr", "acctnumber", "acctno", "acctnum", "acctnbr",
+        "bankaccount", "iban", "routingnumber", "routingno", "abanumber",
+        "driverslicense", "driverlicense", "driverslicence", "driverlicence", "dlnumber", "dlno",
+        "passport", "nationalid", "pin", "pinnumber", "password", "passcode",
+    }
+)  # fmt: skip
+_STEMS: Final = (
+    "socialsecurity",
+    "socialinsurance",
+    "creditcard",
+    "debitcard",
+    "cardnumber",
+    "taxpayerid",
+    "dateofbirth",
 )
-_STEMS: Final = ("socialsecurity", "socialinsurance", "creditcard", "debitcard", "cardnumber", "taxpayerid", "dateofbirth")
 _WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|[\W_]+")
 
 

@@ -86,6 +86,11 @@ class BoundMapping:
     extra: tuple[int, ...]
     sensitive: frozenset[int]
 
+    @property
+    def fingerprint(self) -> str:
+        """The mapping's own: the header that it is fitted to is part of the file's hash."""
+        return self.mapping.fingerprint
+
 
 def _ambiguous(column: str, found: Sequence[int], header: Sequence[str]) -> str:
     names = labels(header)

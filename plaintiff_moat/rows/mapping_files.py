@@ -1,13 +1,15 @@
 """Mappings as TOML data: those that come with the package and the user's own.
 
     name = "acme"
-    description = "one line for people"       # optional
+    description = "one line for people"                  # optional
     version = 1
-    identity = ["plaintiff_name", "source_reference"]   # optional; what makes two records one
-    sensitive = ["Debtor Ref 2"]              # optional; columns never stored in clear
+    identity = ["plaintiff_name", "source_reference"]    # optional; what makes two records one
+    sensitive = ["DBTR_TAX_NBR"]                         # optional; columns never stored in clear
 
     [columns]
-    plaintiff_name = ["Creditor", "Creditor Name"]      # the first spelling found in the header is used
+    plaintiff_name = ["Creditor", "Creditor Name"]       # the first spelling found in a header is used
+
+A spelling stands for every header with the same letters and digits, whatever their case.
 """
 
 import difflib
@@ -60,7 +62,9 @@ def load_mapping(name_or_path: str | Path) -> Mapping:
     names = mapping_names()
     near = difflib.get_close_matches(str(name_or_path).lower(), names, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise BadMapping(f"no mapping '{name_or_path}': expected one of {', '.join(names)}, or the path of a TOML file{hint}")
+    raise BadMapping(
+        f"no mapping '{name_or_path}': expected one of {', '.join(names)}, or the path of a TOML file{hint}"
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -94,7 +98,7 @@ def _parse(content: bytes, where: str) -> Mapping:
 def _name(table: dict[str, Any], where: str) -> str:
     name = table.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise BadMapping(f"mapping {where}: expected name = \"...\", found {_kind(name)}")
+        raise BadMapping(f'mapping {where}: expected name = "...", found {_kind(name)}')
     return name
 
 
@@ -124,7 +128,9 @@ def _columns(value: object, sensitive: frozenset[str], where: str) -> tuple[tupl
             if is_sensitive(spelling, sensitive):
                 raise BadMapping(f"mapping {where}: '{spelling}' is a sensitive column and cannot fill {column}")
             if owner.setdefault(reduced(spelling), column) != column:
-                raise BadMapping(f"mapping {where}: '{spelling}' stands for both {owner[reduced(spelling)]} and {column}")
+                raise BadMapping(
+                    f"mapping {where}: '{spelling}' stands for both {owner[reduced(spelling)]} and {column}"
+                )
     return columns
 
 

@@ -7,19 +7,20 @@ import polars as pl
 
 from plaintiff_moat.redaction import redact
 
-__all__ = ["extra", "masked", "readable_payload", "unreadable_payload"]
+__all__ = ["masked", "readable_payload", "unmapped", "unreadable_payload"]
 
 TEXT_LIMIT: Final = 10_000  # characters of one cell in a payload; the line range leads to the rest
+_WITHHELD: Final = "[withheld: the file has sensitive columns]"
 _KEPT: Final = 4  # Federal Rule of Civil Procedure 5.2(a): at most the last four digits
 
 
 def masked(text: pl.Expr) -> pl.Expr:
     """Show the last four characters at most, and nothing of a text of four or fewer."""
     bare = text.str.strip_chars()
-    return pl.when(bare.str.len_chars() > _KEPT).then("****" + bare.str.tail(_KEPT)).otherwise("****" + bare.str.head(0))
+    return "****" + pl.when(bare.str.len_chars() > _KEPT).then(bare.str.tail(_KEPT)).otherwise(bare.str.head(0))
 
 
-def extra(labels: Sequence[str], positions: Sequence[int], sensitive: frozenset[int]) -> pl.Expr:
+def unmapped(labels: Sequence[str], positions: Sequence[int], sensitive: frozenset[int]) -> pl.Expr:
     """Give a JSON object of the cells at these positions, sensitive ones masked, the others exactly as sent."""
     if not positions:
         return pl.lit(None, pl.String)
@@ -36,9 +37,14 @@ def readable_payload(rejects: pl.DataFrame, labels: Sequence[str], sensitive: fr
     return pl.DataFrame(cells).select(_object([pl.all()])).to_series()
 
 
-def unreadable_payload(rejects: pl.DataFrame) -> pl.Series:
-    """Give the text of malformed records as JSON objects with the one key `record`, redacted."""
-    return _safe(rejects["raw"]).alias("record").to_frame().select(_object([pl.all()])).to_series()
+def unreadable_payload(rejects: pl.DataFrame, *, withheld: bool) -> pl.Series:
+    """Give the text of malformed records as JSON objects with the one key `record`, redacted.
+
+    Where a malformed record has its sensitive cells nobody can tell: in a file that has such columns the text is
+    withheld, and the line range leads to it.
+    """
+    texts = pl.repeat(_WITHHELD, rejects.height, dtype=pl.String, eager=True) if withheld else _safe(rejects["raw"])
+    return texts.alias("record").to_frame().select(_object([pl.all()])).to_series()
 
 
 def _object(fields: Sequence[pl.Expr]) -> pl.Expr:
@@ -46,8 +52,10 @@ def _object(fields: Sequence[pl.Expr]) -> pl.Expr:
 
 
 def _safe(texts: pl.Series) -> pl.Series:
-    """Redact each text; show NUL, which jsonb refuses, as its symbol; cut what is overlong."""
-    return pl.Series((_safe_text(text) for text in texts), dtype=pl.String)
+    """Redact each distinct text; show NUL, which jsonb refuses, as its symbol; cut what is overlong."""
+    distinct = texts.unique()
+    safe = pl.Series((_safe_text(text) for text in distinct), dtype=pl.String)
+    return texts.replace_strict(distinct, safe, return_dtype=pl.String)
 
 
 def _safe_text(text: str | None) -> str | None:

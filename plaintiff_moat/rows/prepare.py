@@ -34,9 +34,9 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
     """
     names = labels(header)
     read = _read(frame, mapping)
-    judged = _judge(read, _rules(len(header), names, mapping))
+    judged = _judge(read, _rules(names, mapping))
     valid = pl.col("error_code").is_null()
-    extra = payload.extra(names, mapping.extra, mapping.sensitive)
+    extra = payload.unmapped(names, mapping.extra, mapping.sensitive)
     landed = judged.with_columns(
         *(pl.when(valid).then(value).alias(column) for column, value in _values().items()),
         extra=pl.when(valid).then(extra),
@@ -50,16 +50,18 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
 
 
 def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
-    """Add the canonical columns as sent but trimmed, and what could be read of amount, date and telephone."""
-    places = dict(mapping.columns)
-    sent = frame.with_columns(
-        normalise.trimmed(pl.col(f"c{places[column]}") if column in places else pl.lit(None, pl.String)).alias(column)
-        for column in CANONICAL_COLUMNS
-    )
-    return sent.with_columns(
+    """Add the canonical columns as sent but trimmed, and what could be read of amount, date and telephone.
+
+    `whole` is all that a record holds, for the rules that any cell can break.
+    """
+    sent = normalise.trimmed(frame.select(pl.col(f"c{at}").alias(column) for column, at in mapping.columns))
+    unmapped = [pl.lit(None, pl.String).alias(column) for column in CANONICAL_COLUMNS if column not in sent.columns]
+    read = frame.with_columns(*sent.get_columns(), *unmapped)
+    return read.with_columns(
+        whole=pl.concat_str(pl.col("^c[0-9]+$"), ignore_nulls=True),
         amount=normalise.amount(pl.col("judgment_amount")),
-        day=normalise.day(pl.col("judgment_date")),
-        phone=e164(sent["contact_phone"]),
+        day=normalise.days(read["judgment_date"]),
+        phone=e164(read["contact_phone"]),
     )
 
 
@@ -80,17 +82,16 @@ def _doubts() -> dict[WarningCode, pl.Expr]:
     }
 
 
-def _rules(width: int, names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
+def _rules(names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
     """List the rules in the order of `ErrorCode`: the first that fails is the one that is reported."""
-    cells = [pl.col(f"c{at}") for at in range(width)]
     identity = mapping.mapping.identity
     unread_amount = pl.col("judgment_amount").is_not_null() & pl.col("amount").is_null()
     fails = {
-        ErrorCode.NUL_CHARACTER: pl.any_horizontal(cell.str.contains("\0", literal=True) for cell in cells),
-        ErrorCode.RECORD_TOO_LARGE: pl.sum_horizontal(cell.str.len_bytes() for cell in cells) > RECORD_LIMIT,
+        ErrorCode.NUL_CHARACTER: pl.col("whole").str.contains("\0", literal=True),
+        ErrorCode.RECORD_TOO_LARGE: pl.col("whole").str.len_bytes() > RECORD_LIMIT,
         ErrorCode.MISSING_PLAINTIFF_NAME: pl.col("plaintiff_name").is_null(),
         ErrorCode.MISSING_IDENTITY: pl.all_horizontal(pl.col(column).is_null() for column in identity),
-        ErrorCode.INVALID_AMOUNT: unread_amount & ~normalise.amount_shaped(pl.col("judgment_amount")),
+        ErrorCode.INVALID_AMOUNT: ~normalise.amount_shaped(pl.when(unread_amount).then("judgment_amount")),
         ErrorCode.AMOUNT_OUT_OF_RANGE: unread_amount,
         ErrorCode.INVALID_DATE: pl.col("judgment_date").is_not_null() & pl.col("day").is_null(),
     }
@@ -132,5 +133,6 @@ def _payloads(judged: pl.DataFrame, names: Sequence[str], mapping: BoundMapping)
         cells = payload.readable_payload(judged.filter(readable), names, mapping.sensitive)
         payloads = payloads.scatter(readable.arg_true(), cells)
     if unreadable.any():
-        payloads = payloads.scatter(unreadable.arg_true(), payload.unreadable_payload(judged.filter(unreadable)))
+        texts = payload.unreadable_payload(judged.filter(unreadable), withheld=bool(mapping.sensitive))
+        payloads = payloads.scatter(unreadable.arg_true(), texts)
     return payloads

@@ -5,6 +5,7 @@ from typing import Final
 import polars as pl
 
 from plaintiff_moat.rows.codes import WARNINGS, WarningCode
+from plaintiff_moat.rows.states import STATES
 
 __all__ = ["array_literal", "email_doubtful", "state_unknown"]
 
@@ -12,24 +13,7 @@ _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL: Final = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])$"
 
-# USPS Publication 28, appendix B: states, possessions and military "states".
-_CODES: Final = """
-    AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR
-    PA RI SC SD TN TX UT VT VA WA WV WI WY AS FM GU MH MP PR PW VI AA AE AP
-""".split()
-_NAMES: Final = [
-    name.strip()
-    for name in """
-    Alabama, Alaska, Arizona, Arkansas, California, Colorado, Connecticut, Delaware, District of Columbia, Florida,
-    Georgia, Hawaii, Idaho, Illinois, Indiana, Iowa, Kansas, Kentucky, Louisiana, Maine, Maryland, Massachusetts,
-    Michigan, Minnesota, Mississippi, Missouri, Montana, Nebraska, Nevada, New Hampshire, New Jersey, New Mexico,
-    New York, North Carolina, North Dakota, Ohio, Oklahoma, Oregon, Pennsylvania, Rhode Island, South Carolina,
-    South Dakota, Tennessee, Texas, Utah, Vermont, Virginia, Washington, West Virginia, Wisconsin, Wyoming,
-    American Samoa, Federated States of Micronesia, Guam, Marshall Islands, Northern Mariana Islands, Puerto Rico,
-    Palau, Virgin Islands, U.S. Virgin Islands
-    """.split(",")
-]
-_STATES: Final = pl.Series(sorted(text.lower() for text in (*_CODES, *_NAMES)))
+_STATES: Final = pl.Series(sorted({text.lower() for text in (*STATES, *STATES.values(), "U.S. Virgin Islands")}))
 
 # Every combination of warnings as PostgreSQL writes an array, at the place that its bits give.
 _ARRAYS: Final = pl.Series(

@@ -1,1 +1,37 @@
-"""Placeholder."""
+"""Bytes to records: hash a delivered file, find its records, read them chunk by chunk; never silently wrong."""
+
+from plaintiff_moat.source.dialect import Dialect
+from plaintiff_moat.source.read import RAW_LIMIT, ReadingsDisagree, cell_names, read
+from plaintiff_moat.source.records import (
+    BAD_ENCODING,
+    BARE_QUOTE,
+    MALFORMED_RECORD,
+    NUL_BYTE,
+    RECORD_LIMIT,
+    UNCLOSED_QUOTE,
+    WRONG_FIELD_COUNT,
+    Chunk,
+    Damage,
+    Scan,
+)
+from plaintiff_moat.source.scan import CHUNK_BYTES, scan
+
+__all__ = [
+    "BAD_ENCODING",
+    "BARE_QUOTE",
+    "CHUNK_BYTES",
+    "MALFORMED_RECORD",
+    "NUL_BYTE",
+    "RAW_LIMIT",
+    "RECORD_LIMIT",
+    "UNCLOSED_QUOTE",
+    "WRONG_FIELD_COUNT",
+    "Chunk",
+    "Damage",
+    "Dialect",
+    "ReadingsDisagree",
+    "Scan",
+    "cell_names",
+    "read",
+    "scan",
+]

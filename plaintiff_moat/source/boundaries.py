@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from plaintiff_moat.errors import BadInput
+from plaintiff_moat.source.damage import LOOKAHEAD, Stretch, assess
 from plaintiff_moat.source.dialect import Dialect
+from plaintiff_moat.source.grammar import Grammar
 from plaintiff_moat.source.proof import LF, Positions, Proof, find, prove
 from plaintiff_moat.source.records import RECORD_LIMIT, Damage
-from plaintiff_moat.source.tokenizer import LOOKAHEAD, Tokenizer
 
 __all__ = ["Boundaries", "Run"]
 
@@ -60,25 +61,31 @@ class Boundaries:
         The last record of a window is proved again with the next one: damage behind it may show that it was misread.
         Raises BadInput for a line that is too long to be one of a CSV file.
         """
-        tokenizer = Tokenizer(dialect, width)
+        grammar = Grammar(dialect, width)
         window = _WINDOW
-        while True:
-            at = self._fill(at, window)
+        while (at := self._fill(at, window)) < len(self._text):
+            if window == _CAUTIOUS_WINDOW:
+                # Damage often comes in a row, and one match is a tenth of the cost of a proof.
+                at = self._fill_line(at, 0, line)
+                if not grammar.is_well_formed(self._text, at):
+                    run = self._damaged(assess(grammar, self._text, at, None), line)
+                    yield run
+                    line, at = line + run.newlines.size, at + len(run.data)
+                    continue
             data = memoryview(self._text)[at : at + window]
-            if not data:
-                return
             final = self._ended and at + len(data) == len(self._text)
             proof = prove(np.frombuffer(data, np.uint8), dialect, final=final)
             if proof.broken:
                 at = self._fill_line(at, proof.clean, line)
-                start, end, code = _judge(tokenizer, self._text, at, proof)
-                if start > at:
-                    run = self._sound(data, at, start - at, line, proof)
+                previous = at + int(proof.starts[-1]) if proof.starts.size else None
+                stretch = assess(grammar, self._text, at + proof.clean, previous)
+                if stretch.start > at:
+                    run = self._sound(data, at, stretch.start - at, line, proof)
                     yield run
                     line += run.newlines.size
-                run = self._damaged(start, end, line, code)
+                run = self._damaged(stretch, line)
                 yield run
-                line, at, window = line + run.newlines.size, end, _CAUTIOUS_WINDOW
+                line, at, window = line + run.newlines.size, stretch.end, _CAUTIOUS_WINDOW
                 continue
             settled = proof.clean if final or not proof.starts.size else int(proof.starts[-1])
             if settled == 0:
@@ -94,13 +101,13 @@ class Boundaries:
         newlines = proof.newlines[: np.searchsorted(proof.newlines, length)]
         return Run(data[:length], offset, line, starts + offset, newlines + offset)
 
-    def _damaged(self, start: int, end: int, line: int, code: str) -> Run:
-        data = memoryview(self._text)[start:end]
-        offset = self._base + start
+    def _damaged(self, stretch: Stretch, line: int) -> Run:
+        data = memoryview(self._text)[stretch.start : stretch.end]
+        start = self._base + stretch.start
         newlines = find(np.frombuffer(data, np.uint8), LF)
-        last_line = line + int(np.searchsorted(newlines, end - start - 1))
-        damage = Damage(offset, offset + end - start, code, line, last_line)
-        return Run(data, offset, line, np.array([offset]), newlines + offset, damage)
+        last_line = line + int(np.searchsorted(newlines, len(data) - 1))
+        damage = Damage(start, start + len(data), stretch.code, line, last_line)
+        return Run(data, start, line, np.array([start]), newlines + start, damage)
 
     def _fill(self, at: int, needed: int) -> int:
         """Make `needed` bytes from `at` available, unless the file ends before; returns where `at` is now."""
@@ -127,16 +134,3 @@ class Boundaries:
                 )
             at = self._fill(at, start + 2 * length)
         return self._fill(at, line_end - at + LOOKAHEAD)
-
-
-def _judge(tokenizer: Tokenizer, text: bytes, at: int, proof: Proof) -> tuple[int, int, str]:
-    """Return start, end and code of the damaged stretch that a broken proof of `text` from `at` on leads to."""
-    start = resume = at + proof.clean
-    if proof.starts.size:
-        previous = at + int(proof.starts[-1])
-        explained = tokenizer.explained_earlier(text, previous, start)
-        if explained is not None:
-            # A record of another width is damaged in any case; the lines that it swallowed may be sound.
-            ambiguous = tokenizer.record_end(text, previous) is not None
-            start, resume = previous, explained if ambiguous else previous
-    return start, *tokenizer.damage(text, start, resume)

@@ -21,5 +21,7 @@ class Dialect:
         for character in (self.delimiter, self.quote):
             if len(character) != 1 or not character.isascii() or character in "\r\n\0":
                 raise ValueError("expected one ASCII character that is no line end as delimiter and as quote")
+        if self.encoding != "utf-8":
+            raise ValueError("expected utf-8 as encoding")
         if self.delimiter == self.quote:
             raise ValueError("expected a delimiter and a quote that differ")

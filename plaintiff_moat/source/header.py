@@ -83,9 +83,7 @@ def _check_names(name: str, names: tuple[str, ...], dialect: Dialect) -> None:
     if len(names) == 1:
         for delimiter, found in _OTHER_DELIMITERS.items():
             if delimiter in names[0]:
-                raise BadInput(
-                    f"{name}: expected {expected} between columns, found {found}; save it with {expected}"
-                )
+                raise BadInput(f"{name}: expected {expected} between columns, found {found}; save it with {expected}")
     # Positions, not names: in a file without a header these would be a person's data.
     seen: dict[str, int] = {}
     for position, column in enumerate((column.strip() for column in names), 1):

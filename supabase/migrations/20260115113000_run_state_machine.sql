@@ -34,8 +34,9 @@ begin
 
     if new.attempt < old.attempt
         or (new.attempt = old.attempt and new.status = 'processing' and old.status <> 'processing')
+        or (new.attempt > old.attempt and new.status <> 'processing')
     then
-        raise exception 'each claim of a run is a new attempt' using errcode = 'ML003';
+        raise exception 'each claim of a run is a new attempt, and nothing else is' using errcode = 'ML003';
     end if;
 
     if new.attempt = old.attempt and new.worker_id is distinct from old.worker_id then

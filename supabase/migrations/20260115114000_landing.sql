@@ -14,7 +14,10 @@ begin
             raise exception 'the run was taken over from a holder that never reported its end, and this caller could be it'
                 using errcode = 'ML002', hint = 'name p_worker_id and p_attempt as they came with the claim';
         end if;
-    elsif p_attempt <> p_run.attempt or p_worker_id <> p_run.worker_id then
+    elsif p_attempt <> p_run.attempt
+        -- a name is somebody else's than that of a holder without one
+        or p_worker_id is not null and p_worker_id is distinct from p_run.worker_id
+    then
         raise exception 'the run was taken over: this worker''s attempt is %, the run is at attempt %',
             coalesce(p_attempt::text, 'unnamed'), p_run.attempt
             using errcode = 'ML001', hint = 'stop: nothing of what was asked was kept';
@@ -121,3 +124,35 @@ referencing new table as landed
 for each statement execute function ingest._guard_landing();
 
 alter table ingest.landed_rows enable always trigger landed_rows_guard;
+
+-- An announcement alone would keep its chunk from ever being landed, and the run from ever being complete.
+create function ingest._require_rows()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    -- the guard takes the rows of a chunk all together or not at all: the last one stands for them
+    if new.records > 0 and not exists (
+        select
+        from ingest.landed_rows as l
+        where l.import_run_id = new.import_run_id
+            and l.row_number = new.first_row + new.records - 1
+            and l.chunk_no = new.chunk_no
+    ) then
+        raise exception 'chunk % was announced, and its rows did not follow', new.chunk_no
+            using errcode = 'ML006', hint = 'announce a chunk and copy its rows in one transaction';
+    end if;
+    return null;
+end
+$$;
+
+comment on function ingest._require_rows() is 'Refuses, at the end of the transaction, an announcement without its rows.';
+
+create constraint trigger landed_chunks_have_rows
+after insert on ingest.landed_chunks
+deferrable initially deferred
+for each row execute function ingest._require_rows();
+
+alter table ingest.landed_chunks enable always trigger landed_chunks_have_rows;

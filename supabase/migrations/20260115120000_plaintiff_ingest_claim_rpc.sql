@@ -89,13 +89,18 @@ begin
 
     if v_refused_as is not null then
         if v_run.id is not null then
-            perform ingest._append_event(
-                v_run.id,
-                case v_refused_as when 'duplicate' then 'duplicate_blocked' else 'in_progress_refused' end,
-                p_worker_id,
-                v_run.attempt,
-                jsonb_build_object('filename', p_filename, 'holder', v_run.worker_id)
-            );
+            begin
+                perform ingest._append_event(
+                    v_run.id,
+                    case v_refused_as when 'duplicate' then 'duplicate_blocked' else 'in_progress_refused' end,
+                    p_worker_id,
+                    v_run.attempt,
+                    jsonb_build_object('filename', p_filename, 'holder', v_run.worker_id)
+                );
+            exception
+                when lock_not_available then
+                    null;  -- whoever changes the run has written an event and not committed: the answer matters more
+            end;
         end if;
         return query select v_run.id, v_refused_as;
         return;
@@ -192,7 +197,8 @@ declare
     v_run ingest.import_runs;
     v_landed ingest.landed_counts;
     v_fatal boolean := coalesce(p_error_details ->> 'fatal', 'false') = 'true';
-    v_completes boolean := p_mark_completed and not v_fatal;
+    v_completes boolean := coalesce(p_mark_completed, true) and not v_fatal;
+    v_mismatch jsonb;
 begin
     if least(p_rows_fetched, p_rows_inserted, p_rows_skipped, p_rows_errored) < 0 then
         raise exception 'counts are 0 or more' using errcode = 'invalid_parameter_value';
@@ -242,9 +248,10 @@ begin
     then
         perform ingest._publish(p_run_id, v_landed);
     else
-        perform ingest._fail(p_run_id, jsonb_build_object(
-            'fatal', true,
-            'code', 'RECONCILIATION_MISMATCH',
+        v_mismatch := jsonb_build_object(
+            'expected', v_run.rows_fetched,
+            'actual', v_landed.landed,
+            'delta', v_landed.landed - v_run.rows_fetched,
             'reported', jsonb_build_object(
                 'rows_fetched', v_run.rows_fetched,
                 'rows_inserted', v_run.rows_inserted,
@@ -252,7 +259,15 @@ begin
                 'rows_errored', v_run.rows_errored
             ),
             'landed', jsonb_build_object('records', v_landed.landed, 'rejected', v_landed.rejected)
-        ));
+        );
+        perform ingest._append_event(
+            p_run_id,
+            'reconciliation_failed',
+            coalesce(p_worker_id, v_run.worker_id),
+            v_run.attempt,
+            jsonb_build_object('status', v_run.status) || v_mismatch
+        );
+        perform ingest._fail(p_run_id, jsonb_build_object('fatal', true, 'code', 'RECONCILIATION_MISMATCH') || v_mismatch);
         return 'failed';
     end if;
     return 'completed';

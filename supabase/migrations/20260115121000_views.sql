@@ -192,30 +192,13 @@ select
     r.filename,
     r.status,
     e.at as reconciled_at,
-    coalesce(e.details, r.error_details) as details,
+    e.details,
     (e.details ->> 'expected')::integer as expected_count,
     (e.details ->> 'actual')::integer as actual_count,
     (e.details ->> 'delta')::integer as delta
 from ingest.import_runs as r
 inner join ingest.run_events as e on e.import_run_id = r.id
-where e.event = 'reconciliation_failed'
-union all
-select
-    r.id,
-    r.source_system,
-    r.source_batch_id,
-    r.filename,
-    r.status,
-    e.at,
-    e.details -> 'error_details',
-    (e.details #>> '{error_details,reported,rows_fetched}')::integer,
-    (e.details #>> '{error_details,landed,records}')::integer,
-    (e.details #>> '{error_details,landed,records}')::integer
-    - (e.details #>> '{error_details,reported,rows_fetched}')::integer
-from ingest.import_runs as r
-inner join ingest.run_events as e on e.import_run_id = r.id
-where e.event = 'failed'
-    and e.details #> '{error_details,reported}' is not null;
+where e.event = 'reconciliation_failed';
 
 comment on view ingest.v_reconciliation_failures is
     'Every time that counts did not agree: recounted against expected, or landed against reported by finalize.';

@@ -119,6 +119,16 @@ def test_stop_and_start_keep_the_data(shared: EmbeddedServer) -> None:
     assert answer(shared.start(), "select answer from kept") == 42
 
 
+def test_server_outlives_its_log(shared: EmbeddedServer) -> None:
+    """A server whose log was deleted is still found, and can be ended."""
+    url = shared.start()
+    (shared.home / "postgres.log").unlink()
+    assert shared.start() == url
+    assert shared.stop() is True
+    assert shared.status().running is False
+    assert shared.stop() is False
+
+
 def test_looking_creates_nothing(fresh: EmbeddedServer) -> None:
     """Asking for the state, or for the end, of a server that never was leaves no trace."""
     status = fresh.status()
@@ -174,16 +184,17 @@ def test_home_may_have_any_name(fresh: EmbeddedServer, name: str) -> None:
     assert not socket_folder.exists()
 
 
-def test_moved_home_keeps_the_data(fresh: EmbeddedServer) -> None:
+def test_moved_home_keeps_the_data(shared: EmbeddedServer) -> None:
     """A home that is moved while its server is stopped is the same database at its new place."""
-    run_sql(fresh.start(), "create table if not exists kept as select 42 as answer")
-    fresh.stop()
-    moved = EmbeddedServer(fresh.home.with_name("moved"))
-    fresh.home.rename(moved.home)
+    run_sql(shared.start(), "create table if not exists kept as select 42 as answer")
+    shared.stop()
+    moved = EmbeddedServer(shared.home.with_name("moved"))
+    shared.home.rename(moved.home)
     try:
         assert answer(moved.start(), "select answer from kept") == 42
     finally:
-        moved.destroy()
+        moved.stop()
+        moved.home.rename(shared.home)
 
 
 def test_environment_of_other_servers_is_ignored(shared: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,6 +235,17 @@ def test_home_that_others_can_write_is_refused(fresh: EmbeddedServer) -> None:
     assert list(fresh.home.iterdir()) == []
 
 
+def test_running_server_of_an_opened_home_is_refused(shared: EmbeddedServer) -> None:
+    """A home that was opened to others after the start is not trusted for being answered from."""
+    shared.start()
+    shared.home.chmod(0o770)
+    try:
+        with pytest.raises(DatabaseUnreachable, match="mode 770"):
+            shared.start()
+    finally:
+        shared.home.chmod(0o700)
+
+
 def test_home_that_cannot_be_made_is_explained(fresh: EmbeddedServer) -> None:
     """A home below a file is refused by one line that names both ways out."""
     fresh.home.parent.mkdir()
@@ -254,14 +276,14 @@ def test_server_that_cannot_start_gives_its_reason(shared: EmbeddedServer) -> No
 
 
 def test_destroy_takes_the_databases_and_nothing_else(fresh: EmbeddedServer) -> None:
-    """Destroying ends the server and deletes its data; other files in the home stay, and a new start begins empty."""
-    run_sql(fresh.start(), "create table gone as select 42 as answer")
+    """Destroying ends the server and deletes its data; other files in the home stay as they are."""
+    run_sql(fresh.start(), "create table gone ()")
     folder = fresh.status().data_folder.parent
     (fresh.home / "mine.csv").touch()
     fresh.destroy()
     assert not folder.exists()
     assert sorted(path.name for path in fresh.home.iterdir()) == ["lock", "mine.csv"]
-    assert answer(fresh.start(), "select to_regclass('gone')") is None
+    assert fresh.status().running is False
 
 
 @_ROOT_ONLY

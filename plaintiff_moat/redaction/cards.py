@@ -1,0 +1,177 @@
+"""Card numbers: known issuer prefixes, the Luhn digit, and the shapes in which people write them.
+
+Prefixes and lengths are the issuer identification numbers (ISO/IEC 7812) that the networks publish. No
+network issues 13 digits that begin with 1 or 2, nor any number that begins with 19 or 20; hence epoch
+milliseconds (13 digits, 1… until the year 2033, then 2…), microseconds and nanoseconds, compact dates and
+rows of years cannot be taken for a card, whatever their check digit.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from plaintiff_moat.redaction.context import in_fraction, in_identifier
+
+__all__ = ["cards", "marked_cards"]
+
+_SHORTEST, _LONGEST = 13, 19
+_ISSUERS: tuple[tuple[range, bytes], ...] = (
+    (range(13, 20, 3), b"4"),  # Visa
+    (range(16, 17), b"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"),  # Mastercard
+    (range(15, 16), b"3[47]|1800|2131"),  # American Express, old JCB
+    (range(14, 20), b"30[0-5]|3095|3[689]"),  # Diners Club
+    (range(16, 20), b"6011|64[4-9]|65|62|81|35(?:2[89]|[3-8])|220[0-4]"),  # Discover, UnionPay, JCB, Mir
+    (range(13, 20), b"50|5[678]|6"),  # Maestro; within it Elo, Hipercard, Verve and most of RuPay
+    (range(16, 17), b"0604|508|82|35[36]|8600|9860|9792|9704"),  # Maestro, RuPay, Uzcard, Humo, Troy, Napas
+)
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+
+_CLASSIC = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 4, 4, 3)})
+_PRINTED_GROUP, _PRINTED_END = 4, 3  # the least that networks print as a group, and as the last one
+_WIDEST = 12  # a wider one is a number of its own: `%(process)d %(thread)d` is 4 and 15 digits
+_INTERNATIONAL_PHONE = 13
+
+_GAP, _INDENTED_GAP = 3, 16  # the most between two groups, on one line and across a line break
+
+_CHAIN = re.compile(rb"0(?<!00)(?:[-._+ \n]*+0){12,}+")
+_GROUP = re.compile(rb"0+")
+_MARKED = re.compile(rb"0000(?<!00000),(?:0000,0000,0{3,4}(?:,000)?|000000,0{4,5})(?!0)")
+
+Span = tuple[int, int]
+
+
+def cards(reading: bytes, shape: bytes) -> Iterator[Span]:
+    """Spans of numbers whose groups, if any, are joined by separators; shape is the reading with digits as 0."""
+    for chain in _CHAIN.finditer(shape):
+        start, end = chain.span()
+        if shape.count(b"0", start, end) < end - start:
+            for groups in _neighbours(shape, start, end):
+                yield from _in_chain(reading, groups)
+        elif _is_unbroken(reading, (start, end)):
+            yield start, end
+
+
+def marked_cards(reading: bytes, shape: bytes) -> Iterator[Span]:
+    """Spans of numbers in printed grouping that any other mark joins: `4111/1111/1111/1111`."""
+    for marked in _MARKED.finditer(shape):
+        groups = [group.span() for group in _GROUP.finditer(shape, *marked.span())]
+        if _one_gap(reading, groups) and _is_number(reading, groups):
+            yield marked.span()
+
+
+def _neighbours(shape: bytes, start: int, end: int) -> Iterator[list[Span]]:
+    """The groups of digits, divided where too much stands between two of them."""
+    groups: list[Span] = []
+    for match in _GROUP.finditer(shape, start, end):
+        group = match.span()
+        if groups:
+            gap = groups[-1][1], group[0]
+            if _size(gap) > (_GAP if shape.find(b"\n", *gap) < 0 else _INDENTED_GAP):
+                yield groups
+                groups = []
+        groups.append(group)
+    yield groups
+
+
+def _in_chain(reading: bytes, groups: list[Span]) -> Iterator[Span]:
+    """Numbers in printed grouping anywhere in the chain; any other grouping where it fills what is left."""
+    taken, first = 0, 0
+    while first < len(groups):
+        after = _printed_number(reading, groups, first)
+        if not after:
+            first += 1
+            continue
+        yield from _filled(reading, groups[taken:first])
+        yield groups[first][0], groups[after - 1][1]
+        taken = first = after
+    yield from _filled(reading, groups[taken:])
+
+
+def _printed_number(reading: bytes, groups: list[Span], first: int) -> int:
+    """One past the last group of the longest number that begins with the first group; 0 when none does."""
+    found = digits = 0
+    for last in range(first, len(groups)):
+        size = _size(groups[last])
+        digits += size
+        if digits > _LONGEST:
+            break
+        if digits >= _SHORTEST and size >= _PRINTED_END:
+            if last == first:
+                known = _is_unbroken(reading, groups[first])
+            else:
+                number = groups[first : last + 1]
+                known = _is_number(reading, number) or _is_classic(reading, groups, first, last)
+            found = last + 1 if known else found
+        if size < _PRINTED_GROUP:
+            break
+    return found
+
+
+def _filled(reading: bytes, groups: list[Span]) -> Iterator[Span]:
+    if len(groups) > 1 and _one_gap(reading, groups) and _is_number(reading, groups):
+        yield groups[0][0], groups[-1][1]
+
+
+def _is_unbroken(reading: bytes, group: Span) -> bool:
+    if not _is_issued(reading, [group]):
+        return False
+    is_phone = _size(group) == _INTERNATIONAL_PHONE and reading[group[0] - 1 : group[0]] == b"+"
+    return not is_phone and not in_fraction(reading, group[0])
+
+
+def _is_number(reading: bytes, groups: list[Span]) -> bool:
+    """Whether two groups or more make an issued number, and not a decimal number or a pair of ids."""
+    if max(map(_size, groups)) > _WIDEST or not _is_issued(reading, groups):
+        return False
+    is_decimal = len(groups) == len(("12", "34")) and _gap(reading, groups, 0) == b"."
+    return not is_decimal
+
+
+def _is_issued(reading: bytes, groups: list[Span]) -> bool:
+    digits = b"".join([reading[start:end] for start, end in groups])
+    if not _SHORTEST <= len(digits) <= _LONGEST:
+        return False
+    if not _prefixes(len(digits)).match(digits) and not _is_grouped_uatp(groups, digits):
+        return False
+    return _passes_luhn(digits) and not in_identifier(reading, groups[0][0], groups[-1][1])
+
+
+@cache
+def _prefixes(length: int) -> re.Pattern[bytes]:
+    return re.compile(b"|".join(prefixes for lengths, prefixes in _ISSUERS if length in lengths))
+
+
+def _is_grouped_uatp(groups: list[Span], digits: bytes) -> bool:
+    # Without its grouping it is what every 64-bit Linux prints as a thread id: 15 digits that begin with 1.
+    return digits.startswith(b"1") and [*map(_size, groups)] == [4, 5, 6]
+
+
+def _is_classic(reading: bytes, groups: list[Span], first: int, last: int) -> bool:
+    """Whether the shape alone gives it away, whatever prefix and check digit."""
+    number = groups[first : last + 1]
+    start, end = number[0][0], number[-1][1]
+    if tuple(map(_size, number)) not in _CLASSIC or not _one_gap(reading, number):
+        return False
+    if reading.startswith((b"19", b"20"), start) or in_identifier(reading, start, end):
+        return False
+    gap = _gap(reading, groups, first)
+    before = first > 0 and _size(groups[first - 1]) == _PRINTED_GROUP and _gap(reading, groups, first - 1) == gap
+    after = last + 1 < len(groups) and _size(groups[last + 1]) == _PRINTED_GROUP
+    return not before and not (after and _gap(reading, groups, last) == gap)
+
+
+def _one_gap(reading: bytes, groups: list[Span]) -> bool:
+    return len({_gap(reading, groups, at) for at in range(len(groups) - 1)}) == 1
+
+
+def _gap(reading: bytes, groups: list[Span], at: int) -> bytes:
+    return reading[groups[at][1] : groups[at + 1][0]]
+
+
+def _size(span: Span) -> int:
+    return span[1] - span[0]
+
+
+def _passes_luhn(digits: bytes) -> bool:
+    kept, doubled = digits[-1::-2], digits[-2::-2].translate(_DOUBLED)
+    return (sum(kept) - ord("0") * len(kept) + sum(doubled)) % 10 == 0

@@ -1,0 +1,50 @@
+"""Which names announce a value that is never shown, whatever it is.
+
+Federal Rule of Civil Procedure 5.2(a) keeps social security, taxpayer identification and financial account
+numbers and birth dates out of public filings; PCI DSS 3.3 forbids keeping card security codes. The other
+terms are identity documents and credentials.
+"""
+
+import re
+from functools import lru_cache
+
+__all__ = ["is_sensitive", "reduced"]
+
+_TERMS = frozenset(
+    {
+        "ssn", "ssno", "socsec", "socialsecurity", "socialinsurance", "sin",
+        "itin", "tin", "ein", "fein", "taxid", "taxidnumber", "taxno", "taxnumber", "taxpayerid",
+        "dob", "dateofbirth", "birthdate", "birthday",
+        "cardnumber", "cardno", "cardnum", "cardnbr", "ccnumber", "ccno", "ccnum", "creditcard", "debitcard",
+        "cvv", "cvc", "cvn", "securitycode",
+        "accountnumber", "accountno", "accountnum", "accountnbr", "acctnumber", "acctno", "acctnum", "acctnbr",
+        "bankaccount", "iban", "routingnumber", "routingno", "abanumber",
+        "driverslicense", "driverlicense", "driverslicence", "driverlicence", "dlnumber", "dlno",
+        "passport", "nationalid", "pin", "pinnumber",
+        "password", "passwd", "pwd", "passcode", "passphrase", "apikey", "accesstoken", "refreshtoken",
+        "authtoken", "bearertoken", "clientsecret", "secretkey", "privatekey", "authorization", "credentials",
+    }
+)  # fmt: skip
+# As words within a name these mean too much: `token_count`, `secret_santa`.
+_WHOLE = frozenset({"token", "secret", "pan", "cc"})
+_STEMS = ("socialsecurity", "socialinsurance", "creditcard", "debitcard", "cardnumber", "taxpayerid", "dateofbirth")
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|[\W_]+")
+_WORDS = 40  # of a name that are looked at
+
+
+@lru_cache(maxsize=4096)
+def is_sensitive(name: str) -> bool:
+    """Whole words decide: `debtorSSN` and `Card-Number` are sensitive, `business` and `card_type` are not."""
+    whole = reduced(name)
+    if whole in _WHOLE or whole.startswith("ssn") or whole.endswith("ssn"):
+        return True
+    if any(stem in whole for stem in _STEMS):
+        return True
+    words = _WORD_BREAK.sub(" ", name).lower().split()[:_WORDS]
+    places = range(len(words))
+    return any("".join(words[start : stop + 1]) in _TERMS for start in places for stop in places[start : start + 4])
+
+
+def reduced(name: str) -> str:
+    """The letters and digits in lower case, so that `Card-Number` and `cardNumber` are one spelling."""
+    return "".join(character for character in name.lower() if character.isalnum())

@@ -1,0 +1,77 @@
+"""The grammar of one record, strictly: RFC 4180 with LF or CRLF."""
+
+import re
+
+from plaintiff_moat.source.dialect import Dialect
+from plaintiff_moat.source.records import BARE_QUOTE, MALFORMED_RECORD, RECORD_LIMIT, UNCLOSED_QUOTE
+
+__all__ = ["Grammar", "after_line"]
+
+_LF = b"\n"
+
+
+class Grammar:
+    """Matches single records of a header's width; every question is about one place in a text.
+
+    A text's end is the file's end, or more than RECORD_LIMIT bytes behind the place asked about.
+    """
+
+    def __init__(self, dialect: Dialect, width: int) -> None:
+        self.width = width
+        self.delimiter = dialect.delimiter.encode()
+        self.quote = dialect.quote.encode()
+        delimiter, quote = re.escape(self.delimiter), re.escape(self.quote)
+        # Possessive throughout: a record is matched or refused in one pass over its bytes.
+        quoted = b"%b[^%b]*+(?:%b%b[^%b]*+)*+%b" % ((quote,) * 6)
+        plain = rb"[^%b%b\r\n]*+" % (quote, delimiter)
+        cell = b"(?:%b|%b)" % (quoted, plain)
+        line_end = rb"(?:\r?\n|\Z)"
+        self._record = re.compile(b"%b(?:%b%b){%d}%b" % (cell, delimiter, cell, width - 1, line_end))
+        self._cells = re.compile(b"(?:%b%b)*+" % (cell, delimiter))
+        self._quoted = re.compile(quoted)
+        self._plain = re.compile(plain)
+        # What the vector proof accepts: any width, and a stray CR outside of quotes, which the reader flags.
+        lenient = rb"(?:%b|[^%b%b\n]*+)" % (quoted, quote, delimiter)
+        self._proved = re.compile(rb"%b(?:%b%b)*+(?:\r?\n|\Z)" % (lenient, delimiter, lenient))
+        self._closed = re.compile(rb"%b|%b|\r?\n|\Z" % (delimiter, quote))
+
+    def record_end(self, text: bytes, at: int) -> int | None:
+        """Return where the record that begins at `at` ends; None unless it is strictly one of the header's width."""
+        match = self._record.match(text, at, at + RECORD_LIMIT + 1)
+        if match is None or not 0 < match.end() - at <= RECORD_LIMIT:
+            return None
+        return match.end()
+
+    def is_well_formed(self, text: bytes, at: int) -> bool:
+        """Tell whether the vector proof holds for the record at `at`."""
+        match = self._proved.match(text, at, at + RECORD_LIMIT + 1)
+        return match is not None and match.end() - at <= RECORD_LIMIT
+
+    def violation(self, text: bytes, at: int) -> tuple[str, int]:
+        """Return the code of what is wrong with the record at `at`, and where; any quote up to it may be to blame."""
+        limit = min(at + RECORD_LIMIT, len(text))
+        cells = self._cells.match(text, at, limit)
+        begin = cells.end() if cells else at
+        if text.startswith(self.quote, begin):
+            quoted = self._quoted.match(text, begin, limit)
+            if quoted is None:
+                return UNCLOSED_QUOTE, limit
+            # A cell that ends in text on another line than it began on was meant to end before.
+            return UNCLOSED_QUOTE if _LF in quoted.group() else BARE_QUOTE, quoted.end() - 1
+        plain = self._plain.match(text, begin, limit)
+        end = plain.end() if plain else begin
+        return BARE_QUOTE if text.startswith(self.quote, end) else MALFORMED_RECORD, end
+
+    def opens(self, text: bytes, quote: int) -> bool:
+        """Tell whether a quote may open a cell, or continue one as the second of a doubled quote."""
+        return quote == 0 or text[quote - 1 : quote] in (self.delimiter, _LF, self.quote)
+
+    def closes(self, text: bytes, quote: int) -> bool:
+        """Tell whether a quote may close a cell, or continue one as the first of a doubled quote."""
+        return self._closed.match(text, quote + 1) is not None
+
+
+def after_line(text: bytes, at: int, limit: int) -> int:
+    """Return where the line of `at` ends, its line feed included; `limit` or the text's end when none comes before."""
+    found = text.find(_LF, at, limit)
+    return min(limit, len(text)) if found < 0 else found + 1

@@ -1,0 +1,188 @@
+"""The command line as an operator uses it: output, exit codes, and what a bad day looks like."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from plaintiff_moat import __version__
+
+GOOD = "Plaintiff Name,Email,Case Number\nAda,ada@example.com,CV-1\nBen,ben@example.com,CV-2\n"
+Moat = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def moat(db_url: str) -> Moat:
+    """Runs `moat` as a process of its own on the test's database."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "plaintiff_moat", *arguments],
+            env=os.environ | {"MOAT_DATABASE_URL": db_url} | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> str:
+    """A good file of two records."""
+    path = tmp_path / "good.csv"
+    path.write_text(GOOD, encoding="utf-8")
+    return str(path)
+
+
+def test_the_life_of_a_file(moat: Moat, good: str) -> None:
+    """Dry run, import, duplicate, reconcile, show, roll back, import again: each says what it did and exits 0."""
+    dry = moat("import", good)
+    assert (dry.returncode, "dry run" in dry.stdout) == (0, True)
+    assert json.loads(moat("runs", "--json").stdout) == []
+
+    done = json.loads(moat("import", good, "--commit", "--json").stdout)
+    expected = {"claim_status": "claimed", "status": "completed", "rows_fetched": 2, "rows_inserted": 2}
+    assert expected.items() <= done.items()
+    assert {"run_id", "file_hash", "rows_skipped", "rows_errored", "seconds"} <= done.keys()
+
+    again = moat("import", good, "--commit")
+    assert (again.returncode, "duplicate" in again.stdout) == (0, True)
+
+    run = done["run_id"]
+    reconciled = moat("reconcile", run, "--json")
+    assert (reconciled.returncode, json.loads(reconciled.stdout)["is_valid"]) == (0, True)
+    assert moat("reconcile", run, "--expected", "3").returncode == 3
+
+    shown = json.loads(moat("show", run[:8], "--json").stdout)
+    events = [event["event"] for event in shown["events"]]
+    assert events == ["claimed", "completed", "reconciled", "duplicate_blocked", "reconciled", "reconciliation_failed"]
+
+    undone = json.loads(moat("rollback", run, "--reason", "wrong file", "--json").stdout)
+    assert (undone["success"], undone["rows_affected"]) == (True, 2)
+    assert json.loads(moat("import", good, "--commit", "--json").stdout)["claim_status"] == "claimed"
+    assert [run["status"] for run in json.loads(moat("runs", "--json").stdout)] == ["completed", "rolled_back"]
+
+
+def test_a_file_that_another_worker_has_exits_1(moat: Moat, good: str, conn: psycopg.Connection) -> None:
+    """The answer to a delivery that somebody holds is `in progress` and exit 1."""
+    dry = json.loads(moat("import", good, "--json").stdout)
+    conn.execute(
+        "select ingest.claim_import_run('manual', %s, %s, 'good.csv', 'plaintiff', 'somebody')",
+        [dry["batch_id"], dry["file_hash"]],
+    )
+    refused = moat("import", good, "--commit")
+    assert (refused.returncode, "in progress" in refused.stdout) == (1, True)
+    run = json.loads(moat("runs", "--json").stdout)[0]["id"]
+    assert moat("reconcile", run).returncode == 1
+
+
+def test_one_bad_file_stops_no_other(moat: Moat, good: str, tmp_path: Path) -> None:
+    """Each file has its object of JSON, the good ones are imported, and the exit code is the worst."""
+    outcome = moat("import", str(tmp_path / "missing.csv"), good, "--commit", "--json")
+    missing, done = (json.loads(line) for line in outcome.stdout.splitlines())
+    assert (missing["filename"], missing["error"], missing["run_id"]) == ("missing.csv", "BadInput", None)
+    assert done["status"] == "completed"
+    assert outcome.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("import", "missing.csv"),
+        ("import", "."),
+        ("import", "/dev/null"),
+        ("import", "{good}", "--mapping", "nope"),
+        ("import", "{good}", "--db", "postgresql://127.0.0.1:9/moat"),
+        ("import", "{good}", "--db", "not a url"),
+        ("import", "{good}", "--commit", "--limit", "1"),
+        ("import",),
+        ("show", "nope"),
+        ("rollback", "00000000"),
+        ("nonsense",),
+        ("db", "push", "--supabase-env", "prod"),
+    ],
+)
+def test_a_refusal_is_one_clear_line_and_exit_2(moat: Moat, good: str, arguments: tuple[str, ...]) -> None:
+    """Bad usage, input or configuration exits 2, says why in the last line of stderr, and shows no traceback."""
+    outcome = moat(*(argument.format(good=good) for argument in arguments))
+    assert outcome.returncode == 2, outcome
+    assert outcome.stdout == ""
+    assert "Traceback" not in outcome.stderr
+    assert outcome.stderr.strip()
+
+
+def test_an_unmigrated_database_exits_2_and_push_cures_it(moat: Moat, good: str, blank_db_url: str) -> None:
+    """An import names the cure, `moat db push` applies the migrations once, and the import then works."""
+    refused = moat("import", good, "--commit", "--db", blank_db_url)
+    assert (refused.returncode, "moat db push" in refused.stderr) == (2, True)
+    pushed = moat("db", "push")
+    assert "nothing to apply" in pushed.stdout
+    asked = moat("db", "push", "--supabase-env", "prod", SUPABASE_DB_URL_PROD=blank_db_url)
+    assert (asked.returncode, asked.stdout) == (2, "")
+    applied = moat("db", "push", "--supabase-env", "prod", "--force", SUPABASE_DB_URL_PROD=blank_db_url)
+    assert (applied.returncode, applied.stdout.count("applied")) == (0, 9)
+    assert moat("import", good, "--commit", "--db", blank_db_url).returncode == 0
+
+
+def test_no_ssn_of_a_name_reaches_the_terminal(moat: Moat, tmp_path: Path) -> None:
+    """A social security number in a file's name, a header or a bad cell is in no output."""
+    path = tmp_path / "export 078-05-1120.csv"
+    path.write_text("Plaintiff Name,219-09-9999,Amount\nAda,x,078-05-1120\n,x,1\n", encoding="utf-8")
+    for options in (["--json"], ["--commit"], ["--commit", "--json", "--verbose"]):
+        outcome = moat("import", str(path), *options)
+        assert outcome.returncode == 0
+        shown = outcome.stdout + outcome.stderr
+        assert "078-05-1120" not in shown
+        assert "219-09-9999" not in shown
+
+
+def test_psql_opens_on_the_database(moat: Moat) -> None:
+    """`moat db psql` hands its arguments to psql."""
+    outcome = moat("db", "psql", "--", "-Atc", "select count(*) from ingest.v_runs")
+    assert (outcome.returncode, outcome.stdout) == (0, "0\n")
+
+
+def test_version(moat: Moat) -> None:
+    """`moat version` prints the package's version."""
+    assert moat("version").stdout == f"{__version__}\n"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`moat --help` answers without the frames, the driver, or the embedded server being loaded."""
+    script = (
+        "import sys; sys.argv = ['moat', '--help']\n"
+        "import plaintiff_moat.cli as cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'polars', 'psycopg', 'numpy', 'rich', 'phonenumbers'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "rollback" in outcome.stdout
+
+
+def test_the_embedded_server_is_the_default(tmp_path: Path, moat_home: Path, good: str) -> None:
+    """Without any URL the first import makes a database under MOAT_HOME, which stop and start keep."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "plaintiff_moat", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    first = run("import", good, "--commit", "--json")
+    assert json.loads(first.stdout)["status"] == "completed", first.stderr
+    assert (moat_home / "postgres").exists()
+    url = run("db", "url").stdout.strip()
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select count(*) from ingest.v_plaintiffs").fetchone() == (2,)
+    assert json.loads(run("db", "status", "--json").stdout)["running"] is True
+    assert run("db", "stop").returncode == 0
+    assert json.loads(run("db", "status", "--json").stdout)["running"] is False
+    assert json.loads(run("import", good, "--commit", "--json").stdout)["claim_status"] == "duplicate"

@@ -1,0 +1,223 @@
+"""Who may do what: the importer its API, the operator what operators read, everybody else nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from ledger_steps import (
+    PRIVILEGED,
+    Connection,
+    active,
+    claim,
+    fail,
+    finalize,
+    heartbeat,
+    imported,
+    land,
+    reconcile,
+    refused,
+    rollback,
+    value,
+)
+
+_API = {
+    "claim_import_run",
+    "lease_attempt",
+    "open_chunk",
+    "heartbeat_import_run",
+    "finalize_import_run",
+    "reconcile_import_run",
+    "rollback_import_run",
+    "active_keys",
+}
+_PERSONAL = ("plaintiffs_raw", "v_plaintiffs", "v_rejects")
+_ROLES = ("dragonfly_app", "moat_operator", "service_role")
+
+
+@contextmanager
+def acting_as(conn: Connection, role: str) -> Iterator[None]:
+    """Do what is inside as this role."""
+    conn.execute(f"set role {role}".encode())
+    yield
+    conn.execute("reset role")
+
+
+@contextmanager
+def nobody_in_particular(conn: Connection) -> Iterator[None]:
+    """Do what is inside as a role that was granted nothing; the role goes with the transaction."""
+    with conn.transaction(force_rollback=True):
+        conn.execute("create role nobody_in_particular")
+        conn.execute("set local role nobody_in_particular")
+        yield
+
+
+def names(conn: Connection, statement: str) -> set[str]:
+    """Return the first column of a query on the catalogue."""
+    return {name for (name,) in conn.execute(statement.encode())}
+
+
+def relations(conn: Connection) -> list[str]:
+    """Return every table and view of the schema, read as its owner."""
+    statement = "select relname from pg_class where relnamespace = 'ingest'::regnamespace and relkind in ('r', 'v')"
+    return sorted(names(conn, statement))
+
+
+def refused_statement(conn: Connection, statement: str) -> None:
+    """Expect that the present role lacks the privilege; a transaction around it goes on."""
+    with refused(PRIVILEGED), conn.transaction():
+        conn.execute(statement.encode())
+
+
+def test_importer_can_do_its_whole_work(conn: Connection) -> None:
+    """As dragonfly_app a delivery is claimed, kept alive, landed by COPY, published, offered again and undone."""
+    with acting_as(conn, "dragonfly_app"):
+        held = claim(conn, "a", expected=2)
+        assert heartbeat(conn, held.run_id, held=held)
+        land(conn, held, ["Ada", None])
+        assert finalize(conn, held.run_id, (1, 0, 0, 0), completes=False, held=held) == "processing"
+        assert reconcile(conn, held.run_id, 2, held=held)[0]
+        assert claim(conn, "a").status == "duplicate"
+        fail(conn, claim(conn, "b"))
+        again = claim(conn, "b")
+        assert finalize(conn, again.run_id, (0, 0, 0, 0), held=again) == "completed"
+        assert rollback(conn, again.run_id) == (True, 0)
+        assert value(conn, "select count(*) from ingest.v_landed_chunks") == 1
+        assert value(conn, "select count(*) from ingest.v_latest_runs") == 2
+    assert set(active(conn)) == {"Ada"}
+
+
+def test_importer_cannot_do_anything_else(conn: Connection) -> None:
+    """As dragonfly_app no personal data is read back, and nothing is written by hand but inserts of landed rows."""
+    imported(conn, "a", ["Ada"])
+    tables = names(conn, "select tablename from pg_tables where schemaname = 'ingest'")
+    with acting_as(conn, "dragonfly_app"):
+        for relation in (*tables, *_PERSONAL):
+            refused_statement(conn, f"select from ingest.{relation}")
+        for table in tables:
+            refused_statement(conn, f"delete from ingest.{table}")
+            refused_statement(conn, f"truncate ingest.{table}")
+        for table in tables - {"landed_rows"}:
+            refused_statement(conn, f"insert into ingest.{table} default values")
+        refused_statement(conn, "update ingest.import_runs set status = 'completed'")
+        refused_statement(conn, "update ingest.landed_rows set plaintiff_name = 'Eve'")
+        refused_statement(conn, "copy ingest.landed_rows to stdout")
+        refused_statement(conn, "insert into ingest.landed_rows (import_run_id) values (null) returning plaintiff_name")
+        refused_statement(conn, "select ingest._append_event(gen_random_uuid(), 'failed', null, 1, null)")
+        refused_statement(conn, "create table ingest.mine ()")
+        refused_statement(conn, "alter table ingest.landed_rows disable trigger all")
+
+
+def test_operator_reads_everything_and_undoes(conn: Connection) -> None:
+    """As moat_operator every view is read, runs are verified and undone, and nothing is claimed or landed."""
+    run_id = imported(conn, "a", ["Ada", None])
+    with acting_as(conn, "moat_operator"):
+        for view in (*_PERSONAL, "v_runs", "v_run_events", "v_source_system_stats", "v_duplicates_blocked"):
+            conn.execute(f"select * from ingest.{view}".encode())
+        assert reconcile(conn, run_id) == (True, 2, 2, 0)
+        assert rollback(conn, run_id) == (True, 2)
+        refused_statement(conn, "select from ingest.claim_import_run('simplicity', 'a', 'abc')")
+        refused_statement(conn, "insert into ingest.landed_rows default values")
+        refused_statement(conn, "update ingest.import_runs set status = 'failed'")
+
+
+def test_everybody_else_can_do_nothing(conn: Connection) -> None:
+    """A role that was granted nothing cannot read, write or call anything of the schema."""
+    imported(conn, "a", ["Ada"])
+    all_relations = relations(conn)
+    with nobody_in_particular(conn):
+        for relation in all_relations:
+            refused_statement(conn, f"select from ingest.{relation}")
+        refused_statement(conn, "select from ingest.claim_import_run('simplicity', 'a', 'abc')")
+        refused_statement(conn, "create table ingest.mine ()")
+
+
+def test_everybody_else_has_no_privilege_by_name(conn: Connection) -> None:
+    """With the schema's door open by mistake there would still be nothing behind it: no table, view or function."""
+    conn.execute("grant usage on schema ingest to public")
+    assert not names(
+        conn,
+        """
+        select p.oid::regprocedure::text
+        from pg_proc as p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as granted
+        where p.pronamespace = 'ingest'::regnamespace and granted.grantee = 0
+        union all
+        select c.relname
+        from pg_class as c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as granted
+        where c.relnamespace = 'ingest'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'S') and granted.grantee = 0
+        """,
+    )
+    with nobody_in_particular(conn):
+        refused_statement(conn, "select from ingest.v_latest_runs")
+        refused_statement(conn, "select from ingest.rollback_import_run(gen_random_uuid())")
+
+
+def test_only_the_api_is_granted(conn: Connection) -> None:
+    """The importer executes the API's functions and none that begins with an underscore; the operator two of them."""
+    granted = """
+        select proname::text from pg_proc
+        where pronamespace = 'ingest'::regnamespace and has_function_privilege('{}', oid, 'execute')
+    """
+    assert names(conn, granted.format("dragonfly_app")) == _API
+    assert names(conn, granted.format("service_role")) == _API
+    assert names(conn, granted.format("moat_operator")) == {"reconcile_import_run", "rollback_import_run"}
+
+
+def test_functions_look_nothing_up_by_path(conn: Connection) -> None:
+    """Every function runs with an empty search_path, whoever calls it."""
+    unsafe = """
+        select oid::regprocedure::text from pg_proc
+        where pronamespace = 'ingest'::regnamespace and not coalesce('search_path=""' = any (proconfig), false)
+    """
+    assert names(conn, unsafe) == set()
+
+
+def test_temporary_objects_do_not_stand_in(conn: Connection) -> None:
+    """A caller's temporary tables and functions named like ours are not used."""
+    imported(conn, "a", ["Ada"])
+    conn.execute("create temporary table import_runs (like ingest.import_runs)")
+    conn.execute("create temporary table landed_rows (like ingest.landed_rows)")
+    conn.execute("create function pg_temp.now() returns timestamptz language sql as 'select null::timestamptz'")
+    conn.execute("set search_path = pg_temp, ingest, pg_catalog")
+    assert claim(conn, "a").status == "duplicate"
+    imported(conn, "b", ["Grace"])
+    assert value(conn, "select count(*) from pg_temp.import_runs") == 0
+
+
+def test_row_security_binds_everybody(conn: Connection) -> None:
+    """Row-level security is forced on every table but landed_rows, which COPY could not fill with it."""
+    unforced = """
+        select relname::text from pg_class
+        where relnamespace = 'ingest'::regnamespace and relkind = 'r' and not (relrowsecurity and relforcerowsecurity)
+    """
+    assert names(conn, unforced) == {"landed_rows"}
+
+
+def test_row_security_hides_rows_from_a_grant_by_mistake(conn: Connection) -> None:
+    """A role that somebody gives SELECT on a table sees no row of it, for want of a policy."""
+    imported(conn, "a", ["Ada"])
+    with conn.transaction(force_rollback=True):
+        conn.execute("grant select on ingest.import_runs, ingest.run_events to dragonfly_app")
+        conn.execute("set local role dragonfly_app")
+        assert value(conn, "select count(*) from ingest.import_runs") == 0
+        assert value(conn, "select count(*) from ingest.run_events") == 0
+
+
+def test_everything_belongs_to_a_role_that_cannot_log_in(conn: Connection) -> None:
+    """moat_owner owns every object of the schema, does not log in, and row-level security binds it."""
+    owners = """
+        select distinct relowner::regrole::text from pg_class where relnamespace = 'ingest'::regnamespace
+        union select distinct proowner::regrole::text from pg_proc where pronamespace = 'ingest'::regnamespace
+        union select distinct typowner::regrole::text from pg_type where typnamespace = 'ingest'::regnamespace
+        union select nspowner::regrole::text from pg_namespace where nspname = 'ingest'
+    """
+    assert names(conn, owners) == {"moat_owner"}
+    attributes = "select rolcanlogin or rolsuper or rolbypassrls from pg_roles where rolname = 'moat_owner'"
+    assert value(conn, attributes) is False
+    for role in _ROLES:
+        assert value(conn, "select pg_has_role(%s, 'moat_owner', 'member')", role) is False
+
+
+@pytest.mark.parametrize("role", _ROLES)
+def test_roles_are_no_logins(conn: Connection, role: str) -> None:
+    """The migrations create group roles: people and programs log in as members of them."""
+    assert value(conn, "select rolcanlogin or rolsuper from pg_roles where rolname = %s", role) is False

@@ -1,0 +1,333 @@
+"""A file goes in once and whole, and comes out again: `import_file` and `preview_file` on a live database."""
+
+import threading
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from plaintiff_moat import delivery as deliveries
+from plaintiff_moat.errors import BadInput, BadMapping, DatabaseNotMigrated, DatabaseUnreachable, LeaseLost, SourceChanged
+from plaintiff_moat.importer import Progress, import_file
+from plaintiff_moat.ledger.claims import IngestClaimClient
+from plaintiff_moat.ledger.connect import Database
+from plaintiff_moat.preview import preview_file
+from plaintiff_moat.summary import ImportSummary
+
+HEADER = "Plaintiff Name,Email,Index Number,Judgment Amount,Judgment Date,Notes"
+
+
+@pytest.fixture
+def database(db_url: str) -> Database:
+    """The test's own migrated database."""
+    return Database(db_url, embedded=True)
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a vendor file of these plaintiffs, a record each."""
+
+    def write(name: str, plaintiffs: Iterable[str], *more_lines: str) -> Path:
+        lines = [f'{who},{who}@example.com,CV-{who},"$1,000.50",2024-05-01,' for who in plaintiffs]
+        path = tmp_path / name
+        path.write_text("\n".join([HEADER, *lines, *more_lines, ""]), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cuts files into chunks of a few records, so that a small file has many."""
+    scan = deliveries.scan
+    monkeypatch.setattr(deliveries, "scan", lambda path: scan(path, chunk_bytes=200))
+
+
+def counts(summary: ImportSummary) -> tuple[int, int, int, int]:
+    """Fetched, inserted, skipped, errored."""
+    return summary.rows_fetched, summary.rows_inserted, summary.rows_skipped, summary.rows_errored
+
+
+def active(conn: psycopg.Connection) -> set[str]:
+    """Names of the active plaintiffs."""
+    return {name for (name,) in conn.execute("select plaintiff_name from ingest.v_plaintiffs")}
+
+
+def everything(conn: psycopg.Connection) -> list[int]:
+    """How many rows each table of the ledger has."""
+    tables = ("import_runs", "landed_rows", "landed_chunks", "plaintiff_keys", "run_events", "event_heads", "source_systems")
+    return [conn.execute(f"select count(*) from ingest.{table}").fetchone()[0] for table in tables]  # noqa: S608
+
+
+def test_a_file_goes_in_whole(database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]) -> None:
+    """Every record of a good file becomes an active plaintiff, with its values exact."""
+    summary = import_file(csv_file("a.csv", ["Ada", "Ben", "Cyd"]), database)
+    assert (summary.claim_status, summary.status, counts(summary)) == ("claimed", "completed", (3, 3, 0, 0))
+    assert active(conn) == {"Ada", "Ben", "Cyd"}
+    amount, date, extra = conn.execute(
+        "select judgment_amount, judgment_date::text, extra from ingest.v_plaintiffs where plaintiff_name = 'Ada'"
+    ).fetchone()
+    assert (amount, date, extra) == (Decimal("1000.50"), "2024-05-01", {"Notes": None})
+
+
+def test_the_same_file_again_is_a_duplicate(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """A completed delivery is not taken in again, and the answer names the run that did."""
+    path = csv_file("a.csv", ["Ada"])
+    first, second = import_file(path, database), import_file(path, database)
+    assert (second.claim_status, second.run_id, counts(second)) == ("duplicate", first.run_id, (1, 1, 0, 0))
+    assert active(conn) == {"Ada"}
+
+
+def test_every_record_has_one_outcome(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """Duplicates within a file are skipped and bad records rejected; the three counts add up to the records."""
+    path = csv_file(
+        "a.csv",
+        ["Ada", "Ben", "Ada"],
+        ",nobody@example.com,CV-9,,,",
+        "Dot,dot@example.com,CV-8,N/A,,",
+        "Eve,eve@example.com,CV-7,(12.00),,",
+        "Fay,fay@example.com,CV-6,12.00,5/1/24,",
+        'Gus,gus@example.com,CV-5,12.00,"5/1/2024"',
+    )
+    summary = import_file(path, database)
+    assert counts(summary) == (8, 2, 1, 5)
+    assert [(reject.line_start, reject.error_code) for reject in summary.first_rejects] == [
+        (5, "MISSING_PLAINTIFF_NAME"),
+        (6, "INVALID_AMOUNT"),
+        (7, "INVALID_AMOUNT"),
+        (8, "INVALID_DATE"),
+        (9, "WRONG_FIELD_COUNT"),
+    ]
+    outcomes = conn.execute("select status, count(*) from ingest.plaintiffs_raw group by status").fetchall()
+    assert dict(outcomes) == {"inserted": 2, "skipped": 1, "failed": 5}
+
+
+def test_overlapping_files_share_and_inherit(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """B skips what A holds; undoing A hands it to B; A again is claimed and skips it."""
+    a, b = csv_file("a.csv", ["Ada", "Ben"]), csv_file("b.csv", ["Ben", "Cyd"])
+    first, second = import_file(a, database), import_file(b, database)
+    assert (counts(first), counts(second)) == ((2, 2, 0, 0), (2, 1, 1, 0))
+
+    result = IngestClaimClient(conn).rollback(first.run_id, "wrong export")
+    assert (result.success, result.rows_affected) == (True, 2)
+    assert active(conn) == {"Ben", "Cyd"}
+    owned = conn.execute("select rows_inserted, rows_skipped from ingest.v_runs where id = %s", [second.run_id]).fetchone()
+    assert owned == (2, 0)
+
+    again = import_file(a, database)
+    assert (again.claim_status, counts(again)) == ("claimed", (2, 1, 1, 0))
+    assert again.run_id != first.run_id
+    assert active(conn) == {"Ada", "Ben", "Cyd"}
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_chunks_landed_side_by_side_are_all_of_the_file(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """A file of many chunks lands each record once, in its own place, whichever worker was first."""
+    names = [f"P{number:03}" for number in range(100)]
+    steps: list[Progress] = []
+    summary = import_file(csv_file("a.csv", names), database, workers=4, on_progress=steps.append)
+    assert counts(summary) == (100, 100, 0, 0)
+    landed = conn.execute("select row_number, line_start, plaintiff_name from ingest.plaintiffs_raw order by 1").fetchall()
+    assert landed == [(number + 1, number + 2, name) for number, name in enumerate(names)]
+    assert len(steps) > 10
+    assert (steps[-1].done, steps[-1].total) == (100, 100)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_an_interrupted_import_goes_on_where_it_stopped(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """An interruption fails the run and publishes nothing; the next import lands only the missing chunks."""
+    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
+
+    def interrupt(step: Progress) -> None:
+        if step.done > 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_file(path, database, workers=1, on_progress=interrupt)
+    status, details = conn.execute("select status::text, error_details from ingest.import_runs").fetchone()
+    assert (status, details["code"]) == ("failed", "INTERRUPTED")
+    assert active(conn) == set()
+    (before,) = conn.execute("select count(*) from ingest.landed_chunks").fetchone()
+    assert before > 0
+
+    summary = import_file(path, database)
+    assert counts(summary) == (60, 60, 0, 0)
+    attempts = conn.execute("select attempt, count(*) from ingest.landed_chunks group by attempt order by 1").fetchall()
+    assert attempts[0] == (1, before)
+    assert attempts[1][0] == 2
+    assert len(active(conn)) == 60
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_worker_that_lost_its_lease_stops(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """An operator's manual abort fences the importer: its next chunk is refused and nothing is published."""
+    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
+
+    def abort(_: Progress) -> None:
+        conn.execute("""update ingest.import_runs set status = 'failed', error_details = '{"manual_abort": true}'
+            where status = 'processing'""")
+
+    with pytest.raises(LeaseLost):
+        import_file(path, database, workers=1, on_progress=abort)
+    assert conn.execute("select status::text, error_details from ingest.import_runs").fetchone() == (
+        "failed",
+        {"manual_abort": True},
+    )
+    assert active(conn) == set()
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_file_that_changes_after_its_claim_is_not_published(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """The bytes that are landed are the bytes that were hashed, or the run fails."""
+    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
+    changed = path.read_bytes().replace(b"P059", b"Q059")
+
+    with pytest.raises(SourceChanged):
+        import_file(path, database, workers=1, on_progress=lambda _: path.write_bytes(changed))
+    assert conn.execute("select status::text from ingest.import_runs").fetchone() == ("failed",)
+    assert active(conn) == set()
+
+
+def test_a_changed_mapping_begins_a_new_run(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A run that was interrupted under one mapping is not continued under another: it is undone, and a new one starts."""
+    path = csv_file("a.csv", ["Ada", "Ben"])
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_file(path, database, on_progress=interrupt)
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'name = "own"\ndescription = "ours"\nversion = 1\n[columns]\nplaintiff_name = ["Plaintiff Name"]\n',
+        encoding="utf-8",
+    )
+    summary = import_file(path, database, mapping=str(own))
+    assert counts(summary) == (2, 2, 0, 0)
+    runs = conn.execute("select status::text, rollback_reason is not null from ingest.import_runs order by created_at")
+    assert runs.fetchall() == [("rolled_back", True), ("completed", False)]
+    (extra,) = conn.execute("select extra from ingest.v_plaintiffs limit 1").fetchone()
+    assert "Index Number" in extra
+
+
+def test_a_preview_counts_as_the_import_would_and_writes_nothing(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """The dry run's counts against live data are those of the import that follows, and no table has changed by it."""
+    import_file(csv_file("a.csv", ["Ada", "Ben"]), database)
+    path = csv_file("b.csv", ["Ben", "Cyd", "Cyd"], ",,,,,")
+    before = everything(conn)
+    preview = preview_file(path, database)
+    assert everything(conn) == before
+    assert (preview.dry_run, preview.claim_status, preview.status) == (True, "claimed", None)
+    summary = import_file(path, database)
+    assert counts(preview) == counts(summary) == (4, 1, 2, 1)
+
+
+def test_a_preview_says_what_a_claim_would_answer(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """A dry run of a file that is imported, or that somebody has, says so."""
+    done, held = csv_file("a.csv", ["Ada"]), csv_file("b.csv", ["Ben"])
+    import_file(done, database)
+    IngestClaimClient(conn).claim("manual", "manual-b", deliveries.compute_file_hash(held), "b.csv")
+    assert preview_file(done, database).claim_status == "duplicate"
+    assert preview_file(held, database).claim_status == "in_progress"
+
+
+def test_a_limited_preview_reads_only_so_many_records(database: Database, csv_file: Callable[..., Path]) -> None:
+    """With a limit the dry run counts the first records only."""
+    assert counts(preview_file(csv_file("a.csv", ["Ada", "Ben", "Cyd"]), database, limit=2)) == (2, 2, 0, 0)
+
+
+def test_two_importers_at_once_leave_one_load(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """Two imports of one file at the same moment: one does it, the other is told so, and nothing is doubled."""
+    path = csv_file("a.csv", [f"P{number:03}" for number in range(500)])
+    answers: list[str] = []
+    workers = [
+        threading.Thread(target=lambda: answers.append(import_file(path, database).claim_status)) for _ in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert "claimed" in answers
+    assert set(answers) <= {"claimed", "in_progress", "duplicate"}
+    assert answers.count("claimed") == 1
+    assert len(active(conn)) == 500
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", BadInput),
+        (b"\xef\xbb\xbf\r\n", BadInput),
+        (b"Plaintiff Name,Email\n", BadInput),
+        (b"Email,Phone\na@example.com,1\n", BadInput),
+        (b"\x00\x01\x02\x03" * 100, BadInput),
+        (b"PK\x03\x04" + b"\x00" * 100, BadInput),
+    ],
+)
+def test_an_unusable_file_is_refused_before_anything_is_written(
+    database: Database, conn: psycopg.Connection, tmp_path: Path, content: bytes, expected: type[Exception]
+) -> None:
+    """An empty, header-only, nameless or binary file is refused and leaves no trace."""
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(expected):
+        import_file(path, database)
+    assert everything(conn) == [0] * 7
+
+
+def test_an_unknown_mapping_is_refused_before_anything_is_written(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """A mapping that does not exist is refused, with those that do."""
+    with pytest.raises(BadMapping, match="generic"):
+        import_file(csv_file("a.csv", ["Ada"]), database, mapping="genric")
+    assert everything(conn) == [0] * 7
+
+
+def test_an_unmigrated_database_is_refused(blank_db_url: str, csv_file: Callable[..., Path]) -> None:
+    """An import never migrates a configured server: it says what does."""
+    with pytest.raises(DatabaseNotMigrated, match="moat db push"):
+        import_file(csv_file("a.csv", ["Ada"]), Database(blank_db_url, embedded=False))
+
+
+def test_an_unreachable_database_is_refused(csv_file: Callable[..., Path]) -> None:
+    """A server that does not answer is named, without the password that was to be sent to it."""
+    database = Database("postgresql://somebody:hunter2@127.0.0.1:9/moat", embedded=False)
+    with pytest.raises(DatabaseUnreachable) as refusal:
+        import_file(csv_file("a.csv", ["Ada"]), database)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_what_copy_could_choke_on_lands_as_sent(database: Database, conn: psycopg.Connection, tmp_path: Path) -> None:
+    """Quotes, backslashes, newlines, the end-of-copy mark, the word NULL and every script arrive as they were sent."""
+    cells = ["\\.", "NULL", "\\N", 'say "hi"', "two\nlines", "tab\there", "a\\b", "Ünïcødé 名前 🙂", "cr\r\nlf", "{x,y}", "'"]
+    quoted = "\n".join(f'"P{n}","{cell.replace(chr(34), chr(34) * 2)}"' for n, cell in enumerate(cells))
+    path = tmp_path / "odd.csv"
+    path.write_bytes(f"Plaintiff Name,Notes\n{quoted}\n".encode())
+    assert counts(import_file(path, database)) == (len(cells), len(cells), 0, 0)
+    landed = conn.execute("select extra ->> 'Notes' from ingest.plaintiffs_raw order by row_number").fetchall()
+    assert [cell for (cell,) in landed] == cells
