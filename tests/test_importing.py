@@ -9,7 +9,14 @@ import psycopg
 import pytest
 
 from plaintiff_moat import delivery as deliveries
-from plaintiff_moat.errors import BadInput, BadMapping, DatabaseNotMigrated, DatabaseUnreachable, LeaseLost, SourceChanged
+from plaintiff_moat.errors import (
+    BadInput,
+    BadMapping,
+    DatabaseNotMigrated,
+    DatabaseUnreachable,
+    LeaseLost,
+    SourceChanged,
+)
 from plaintiff_moat.importer import Progress, import_file
 from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
@@ -57,8 +64,16 @@ def active(conn: psycopg.Connection) -> set[str]:
 
 def everything(conn: psycopg.Connection) -> list[int]:
     """How many rows each table of the ledger has."""
-    tables = ("import_runs", "landed_rows", "landed_chunks", "plaintiff_keys", "run_events", "event_heads", "source_systems")
-    return [conn.execute(f"select count(*) from ingest.{table}").fetchone()[0] for table in tables]  # noqa: S608
+    tables = (
+        "import_runs",
+        "landed_rows",
+        "landed_chunks",
+        "plaintiff_keys",
+        "run_events",
+        "event_heads",
+        "source_systems",
+    )
+    return [conn.execute(f"select count(*) from ingest.{table}").fetchone()[0] for table in tables]
 
 
 def test_a_file_goes_in_whole(database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]) -> None:
@@ -119,7 +134,9 @@ def test_overlapping_files_share_and_inherit(
     result = IngestClaimClient(conn).rollback(first.run_id, "wrong export")
     assert (result.success, result.rows_affected) == (True, 2)
     assert active(conn) == {"Ben", "Cyd"}
-    owned = conn.execute("select rows_inserted, rows_skipped from ingest.v_runs where id = %s", [second.run_id]).fetchone()
+    owned = conn.execute(
+        "select rows_inserted, rows_skipped from ingest.v_runs where id = %s", [second.run_id]
+    ).fetchone()
     assert owned == (2, 0)
 
     again = import_file(a, database)
@@ -137,7 +154,9 @@ def test_chunks_landed_side_by_side_are_all_of_the_file(
     steps: list[Progress] = []
     summary = import_file(csv_file("a.csv", names), database, workers=4, on_progress=steps.append)
     assert counts(summary) == (100, 100, 0, 0)
-    landed = conn.execute("select row_number, line_start, plaintiff_name from ingest.plaintiffs_raw order by 1").fetchall()
+    landed = conn.execute(
+        "select row_number, line_start, plaintiff_name from ingest.plaintiffs_raw order by 1"
+    ).fetchall()
     assert landed == [(number + 1, number + 2, name) for number, name in enumerate(names)]
     assert len(steps) > 10
     assert (steps[-1].done, steps[-1].total) == (100, 100)
@@ -207,7 +226,7 @@ def test_a_file_that_changes_after_its_claim_is_not_published(
 def test_a_changed_mapping_begins_a_new_run(
     database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """A run that was interrupted under one mapping is not continued under another: it is undone, and a new one starts."""
+    """A run interrupted under one mapping is not continued under another: it is undone, and a new one starts."""
     path = csv_file("a.csv", ["Ada", "Ben"])
 
     def interrupt(_: Progress) -> None:
@@ -324,7 +343,19 @@ def test_an_unreachable_database_is_refused(csv_file: Callable[..., Path]) -> No
 
 def test_what_copy_could_choke_on_lands_as_sent(database: Database, conn: psycopg.Connection, tmp_path: Path) -> None:
     """Quotes, backslashes, newlines, the end-of-copy mark, the word NULL and every script arrive as they were sent."""
-    cells = ["\\.", "NULL", "\\N", 'say "hi"', "two\nlines", "tab\there", "a\\b", "Ünïcødé 名前 🙂", "cr\r\nlf", "{x,y}", "'"]
+    cells = [
+        "\\.",
+        "NULL",
+        "\\N",
+        'say "hi"',
+        "two\nlines",
+        "tab\there",
+        "a\\b",
+        "Ünïcødé 名前 🙂",
+        "cr\r\nlf",
+        "{x,y}",
+        "'",
+    ]
     quoted = "\n".join(f'"P{n}","{cell.replace(chr(34), chr(34) * 2)}"' for n, cell in enumerate(cells))
     path = tmp_path / "odd.csv"
     path.write_bytes(f"Plaintiff Name,Notes\n{quoted}\n".encode())
