@@ -21,7 +21,8 @@ _ISSUERS: tuple[tuple[range, bytes], ...] = (
     (range(15, 16), b"3[47]|1800|2131"),  # American Express, old JCB
     (range(14, 20), b"30[0-5]|3095|3[689]"),  # Diners Club
     (range(16, 20), b"6011|64[4-9]|65|62|81|35(?:2[89]|[3-8])|220[0-4]"),  # Discover, UnionPay, JCB, Mir
-    (range(13, 20), b"50|5[678]|6"),  # Maestro; within it Elo, Hipercard, Verve and most of RuPay
+    (range(13, 20), b"5018|5020|5038|5612|5893|6304|6390|6759|676"),  # Maestro, in the lengths it is rarely of
+    (range(16, 20), b"50|5[678]|6"),  # Maestro; within it Elo, Hipercard, Verve and most of RuPay
     (range(16, 17), b"0604|508|82|35[36]|8600|9860|9792|9704"),  # Maestro, RuPay, Uzcard, Humo, Troy, Napas
 )
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
@@ -74,17 +75,19 @@ def _neighbours(shape: bytes, start: int, end: int) -> Iterator[list[Span]]:
 
 
 def _in_chain(reading: bytes, groups: list[Span]) -> Iterator[Span]:
-    """Numbers in printed grouping anywhere in the chain; any other grouping where it fills what is left."""
+    """Numbers in printed grouping anywhere in the chain; in any other grouping where they fill what is left."""
     taken, first = 0, 0
     while first < len(groups):
-        after = _printed_number(reading, groups, first)
-        if not after:
+        after = _printed_number(reading, groups, first) if _size(groups[first]) >= _PRINTED_GROUP else 0
+        if first == taken and _fills(reading, rest := groups[taken : taken + _LONGEST + 1]):
+            after = taken + len(rest)
+        if after:
+            if _fills(reading, groups[taken:first]):
+                yield groups[taken][0], groups[first - 1][1]
+            yield groups[first][0], groups[after - 1][1]
+            taken = first = after
+        else:
             first += 1
-            continue
-        yield from _filled(reading, groups[taken:first])
-        yield groups[first][0], groups[after - 1][1]
-        taken = first = after
-    yield from _filled(reading, groups[taken:])
 
 
 def _printed_number(reading: bytes, groups: list[Span], first: int) -> int:
@@ -107,9 +110,8 @@ def _printed_number(reading: bytes, groups: list[Span], first: int) -> int:
     return found
 
 
-def _filled(reading: bytes, groups: list[Span]) -> Iterator[Span]:
-    if len(groups) > 1 and _one_gap(reading, groups) and _is_number(reading, groups):
-        yield groups[0][0], groups[-1][1]
+def _fills(reading: bytes, groups: list[Span]) -> bool:
+    return 1 < len(groups) <= _LONGEST and _is_number(reading, groups) and _one_gap(reading, groups)
 
 
 def _is_unbroken(reading: bytes, group: Span) -> bool:
@@ -121,7 +123,7 @@ def _is_unbroken(reading: bytes, group: Span) -> bool:
 
 def _is_number(reading: bytes, groups: list[Span]) -> bool:
     """Whether two groups or more make an issued number, and not a decimal number or a pair of ids."""
-    if max(map(_size, groups)) > _WIDEST or not _is_issued(reading, groups):
+    if not _is_issued(reading, groups) or max(map(_size, groups)) > _WIDEST:
         return False
     is_decimal = len(groups) == len(("12", "34")) and _gap(reading, groups, 0) == b"."
     return not is_decimal

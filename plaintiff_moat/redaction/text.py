@@ -53,14 +53,11 @@ def redact(
     if redact_email:
         text = _replaced(text, [(start, end, EMAIL_TOKEN) for start, end in emails(text)])
     for _ in range(_PASSES):
-        found = [
-            (start, end, CARD_TOKEN if is_card else SSN_TOKEN)
-            for start, end, is_card in find(text)
-            if (redact_card if is_card else redact_ssn)
-        ]
-        if not found:
+        found = find(text)
+        wanted = [finding for finding in found if (redact_card if finding.is_card else redact_ssn)] if found else found
+        if not wanted:
             break
-        text = _replaced(text, found)
+        text = _replaced(text, [(start, end, CARD_TOKEN if is_card else SSN_TOKEN) for start, end, is_card in wanted])
     if redact_phone:
         text = _replaced(text, [(start, end, PHONE_TOKEN) for start, end in phones(text)])
     return text

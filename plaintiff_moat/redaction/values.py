@@ -22,8 +22,8 @@ def redact_dict(
 
     Whatever its value, a key's becomes `[REDACTED]` if it is known as sensitive (`ssn`, `cardNumber`, `CVV`,
     `password`, …) or is among sensitive_keys, in any spelling. Dicts, lists, tuples and sets are entered;
-    numbers, bytes and objects whose text holds a finding are replaced by that text, redacted. The options are
-    those of `redact`.
+    bytes stay bytes; numbers and objects whose text holds a finding are replaced by that text, redacted. The
+    options are those of `redact`.
     """
     return _Walk(frozenset(map(reduced, sensitive_keys or ())), redact_options).mapping(data, 0)
 
@@ -83,8 +83,12 @@ class _Walk:
     def _scalar(self, value: object) -> object:
         if isinstance(value, BaseException) and is_database_error(value):
             return self._replaced(describe_error(value))
+        if isinstance(value, bytes | bytearray):
+            text = value.decode("utf-8", "surrogateescape")
+            clean = redact(text, **self._options)
+            return value if clean is text else self._replaced(clean).encode("utf-8", "surrogateescape")
         try:
-            text = value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else str(value)
+            text = str(value)
         except Exception:  # noqa: BLE001 - what cannot be read cannot be vouched for
             return self._replaced(REDACTED)
         clean = redact(text, **self._options)
