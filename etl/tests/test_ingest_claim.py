@@ -24,7 +24,6 @@ from plaintiff_moat.errors import DatabaseNotMigrated, DatabaseUnreachable, Iden
 
 Connection = psycopg.Connection[Any]
 
-_DELIVERY = {"source_system": "simplicity", "source_batch_id": "batch-1", "file_hash": "ab" * 32}
 _SSN = "123-45-6789"
 
 
@@ -47,9 +46,14 @@ def callers_conn(db_url: str) -> Iterator[Connection]:
         yield connection
 
 
+def offer(client: IngestClaimClient, filename: str | None = None, expected_count: int | None = None) -> ClaimResult:
+    """Claim the delivery that these tests are about."""
+    return client.claim("simplicity", "batch-1", "ab" * 32, filename, expected_count=expected_count)
+
+
 def claimed(client: IngestClaimClient) -> UUID:
     """Claim the delivery and return its run."""
-    claim = client.claim(**_DELIVERY)
+    claim = offer(client)
     assert claim.is_claimed
     assert claim.run_id is not None
     return claim.run_id
@@ -67,8 +71,8 @@ def let_it_go_stale(conn: Connection, run_id: UUID) -> None:
 
 def test_three_answers_to_a_claim(client: IngestClaimClient, rival: IngestClaimClient) -> None:
     """The first is claimed with attempt 1, a rival is told in_progress, and after the end everybody duplicate."""
-    first = client.claim(**_DELIVERY, filename="plaintiffs.csv")
-    second = rival.claim(**_DELIVERY)
+    first = offer(client, filename="plaintiffs.csv")
+    second = offer(rival)
     assert (first.status, first.is_claimed, first.is_duplicate, first.is_in_progress) == ("claimed", True, False, False)
     assert (second.status, second.is_claimed, second.is_duplicate, second.is_in_progress) == (
         ClaimStatus.IN_PROGRESS,
@@ -79,7 +83,7 @@ def test_three_answers_to_a_claim(client: IngestClaimClient, rival: IngestClaimC
     assert first.run_id is not None
     assert (first.attempt, second.run_id) == (1, first.run_id)
     client.finalize(first.run_id, 10, 9, 1, 0)
-    third = rival.claim(**_DELIVERY)
+    third = offer(rival)
     assert third == ClaimResult(run_id=first.run_id, status=ClaimStatus.DUPLICATE, attempt=1)
     assert (third.is_claimed, third.is_duplicate, third.is_in_progress) == (False, True, False)
 
@@ -91,7 +95,7 @@ def test_claim_statuses_are_the_documented_words() -> None:
 
 def test_results_do_not_change(client: IngestClaimClient) -> None:
     """What the client returns is a value: nobody edits it."""
-    claim = client.claim(**_DELIVERY)
+    claim = offer(client)
     with pytest.raises(FrozenInstanceError):
         claim.status = ClaimStatus.DUPLICATE  # type: ignore[misc]
 
@@ -135,11 +139,11 @@ def test_fatal_error_fails_the_run(client: IngestClaimClient, conn: Connection) 
     assert client.finalize(run_id, 0, 0, 0, 1, {"fatal": True, "message": "disk full"}) == "failed"
     details = conn.execute("select error_details from ingest.import_runs where id = %s", (run_id,)).fetchall()
     assert details == [({"fatal": True, "message": "disk full"},)]
-    assert client.claim(**_DELIVERY).attempt == 2
+    assert offer(client).attempt == 2
 
 
 def test_error_details_are_redacted(client: IngestClaimClient, conn: Connection) -> None:
-    """A social security number in error details, however deep, is not stored: neither with the run nor in its events."""
+    """A social security number in error details, however deep, is stored neither with the run nor in events."""
     run_id = claimed(client)
     details = {"fatal": True, "message": f"bad value {_SSN}", "rows": [{"line": 7, "text": f"SSN {_SSN}"}]}
     client.finalize(run_id, 0, 0, 0, 1, details)
@@ -151,7 +155,7 @@ def test_error_details_are_redacted(client: IngestClaimClient, conn: Connection)
 
 def test_filename_and_reason_are_redacted(client: IngestClaimClient, conn: Connection) -> None:
     """A file's name and the reason of a rollback go through the redactor too."""
-    run_id = client.claim(**_DELIVERY, filename=f"{_SSN}.csv").run_id
+    run_id = offer(client, filename=f"{_SSN}.csv").run_id
     assert run_id is not None
     client.rollback(run_id, f"{_SSN} complained")
     assert "123-45" not in str(conn.execute("select t::text from ingest.import_runs as t").fetchall())
@@ -168,7 +172,7 @@ def test_reconcile_returns_the_four_figures(client: IngestClaimClient, conn: Con
 
 def test_reconcile_uses_the_count_of_the_claim(client: IngestClaimClient) -> None:
     """The expected count that came with the claim serves where reconcile brings none."""
-    run_id = client.claim(**_DELIVERY, expected_count=4).run_id
+    run_id = offer(client, expected_count=4).run_id
     assert run_id is not None
     assert client.reconcile(run_id).expected_count == 4
 
@@ -189,7 +193,7 @@ def test_heartbeat_keeps_the_lease(client: IngestClaimClient, rival: IngestClaim
     run_id = claimed(client)
     let_it_go_stale(conn, run_id)
     assert client.heartbeat(run_id)
-    assert rival.claim(**_DELIVERY).is_in_progress
+    assert offer(rival).is_in_progress
 
 
 def test_heartbeat_of_an_ended_run(client: IngestClaimClient, rival: IngestClaimClient) -> None:
@@ -204,10 +208,10 @@ def test_heartbeat_of_an_ended_run(client: IngestClaimClient, rival: IngestClaim
 def test_client_that_was_taken_over_is_told(
     client: IngestClaimClient, rival: IngestClaimClient, conn: Connection
 ) -> None:
-    """After a takeover every call of the former holder raises LeaseLost with both attempts, and the new holder goes on."""
+    """After a takeover every call of the former holder raises LeaseLost; the new holder goes on."""
     run_id = claimed(client)
     let_it_go_stale(conn, run_id)
-    assert rival.claim(**_DELIVERY).attempt == 2
+    assert offer(rival).attempt == 2
     for call in (
         lambda: client.heartbeat(run_id),
         lambda: client.finalize(run_id, 0, 0, 0, 0),
@@ -237,7 +241,7 @@ def test_lease_is_of_what_was_claimed(client: IngestClaimClient, rival: IngestCl
     """A client can hand on the leases that it was granted, and no others."""
     run_id = claimed(client)
     assert (client.lease(run_id).attempt, client.lease(run_id).worker_id) == (1, "worker-1")
-    rival.claim(**_DELIVERY)
+    offer(rival)
     with pytest.raises(KeyError):
         rival.lease(run_id)
 
@@ -245,7 +249,7 @@ def test_lease_is_of_what_was_claimed(client: IngestClaimClient, rival: IngestCl
 def test_same_worker_again_is_claimed(client: IngestClaimClient, conn: Connection) -> None:
     """A worker that restarted under its name goes on with its run; without a name each client is another worker."""
     run_id = claimed(client)
-    again = IngestClaimClient(conn, worker_id="worker-1").claim(**_DELIVERY)
+    again = offer(IngestClaimClient(conn, worker_id="worker-1"))
     assert (again.run_id, again.is_claimed, again.attempt) == (run_id, True, 2)
     assert IngestClaimClient(conn).worker_id != IngestClaimClient(conn).worker_id
 
@@ -262,7 +266,7 @@ def test_run_that_does_not_exist(client: IngestClaimClient) -> None:
 def test_database_without_the_schema(blank_db_url: str) -> None:
     """A database that was never migrated is named as such, with the remedy."""
     with psycopg.connect(blank_db_url, autocommit=True) as conn, pytest.raises(DatabaseNotMigrated, match="db push"):
-        IngestClaimClient(conn).claim(**_DELIVERY)
+        offer(IngestClaimClient(conn))
 
 
 def test_user_without_the_privilege(conn: Connection) -> None:
@@ -271,7 +275,7 @@ def test_user_without_the_privilege(conn: Connection) -> None:
         conn.execute("create role nobody_in_particular")
         conn.execute("set local role nobody_in_particular")
         with pytest.raises(DatabaseUnreachable, match="dragonfly_app"):
-            IngestClaimClient(conn).claim(**_DELIVERY)
+            offer(IngestClaimClient(conn))
 
 
 def test_connection_that_was_lost(client: IngestClaimClient, conn: Connection, db_url: str) -> None:
@@ -279,7 +283,7 @@ def test_connection_that_was_lost(client: IngestClaimClient, conn: Connection, d
     with psycopg.connect(db_url, autocommit=True) as administrator:
         administrator.execute("select pg_terminate_backend(%s)", (conn.info.backend_pid,))
     with pytest.raises(DatabaseUnreachable, match="connection to the database was lost"):
-        client.claim(**_DELIVERY)
+        offer(client)
 
 
 def test_file_hash_is_sha256_of_the_bytes(tmp_path: Path) -> None:
@@ -298,7 +302,7 @@ def test_file_hash_of_what_cannot_be_read(tmp_path: Path) -> None:
 
 def test_batch_id_is_deterministic() -> None:
     """The same arguments give the same id, which contains source system and suffix and ignores folder and ending."""
-    batch_id = compute_batch_id("simplicity", "/tmp/in/January Export.CSV", "2026-01-15")
+    batch_id = compute_batch_id("simplicity", "/var/in/January Export.CSV", "2026-01-15")
     assert batch_id == compute_batch_id("simplicity", "January Export.csv", "2026-01-15")
     assert "simplicity" in batch_id
     assert "2026-01-15" in batch_id

@@ -128,8 +128,16 @@ def announce(
     )
 
 
-def copy_rows(conn: Connection, held: Claim, records: Sequence[Record], *, chunk: int = 0, first_row: int = 1) -> None:
-    """Copy the records into landed_rows, announced or not."""
+def copy_rows(
+    conn: Connection,
+    held: Claim,
+    records: Sequence[Record],
+    *,
+    chunk: int = 0,
+    first_row: int = 1,
+    numbers: Sequence[int] | None = None,
+) -> None:
+    """Copy the records into landed_rows, announced or not; numbered from `first_row` on, or as given."""
     with (
         conn.cursor() as cursor,
         cursor.copy(
@@ -137,7 +145,7 @@ def copy_rows(conn: Connection, held: Claim, records: Sequence[Record], *, chunk
             " plaintiff_name, dedupe_key, error_code, raw_payload) from stdin"
         ) as copy,
     ):
-        for number, name in enumerate(records, first_row):
+        for number, name in zip(numbers or range(first_row, first_row + len(records)), records, strict=True):
             rejected = (None, None, "MISSING_NAME", "{}")
             valid = (name, uuid5(_NAMES, f"{held.system}\x1f{name}"), None, None)
             place = (held.run_id, number, held.attempt, chunk, number + 1, number + 1)
@@ -286,7 +294,7 @@ def unchanged(conn: Connection) -> Iterator[None]:
 def _contents(conn: Connection) -> dict[str, list[str]]:
     tables = conn.execute("select tablename from pg_tables where schemaname = 'ingest'").fetchall()
     return {
-        table: sorted(row for (row,) in conn.execute(f"select t::text from ingest.{table} as t".encode()))  # noqa: S608 - names from the catalogue
+        table: sorted(row for (row,) in conn.execute(f"select t::text from ingest.{table} as t".encode()))
         for (table,) in tables
     }
 

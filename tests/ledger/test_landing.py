@@ -196,6 +196,14 @@ def test_rows_other_than_announced_are_refused(conn: Connection, records: int, f
         copy_rows(conn, held, ["Ada", "Grace"])
 
 
+def test_rows_with_a_gap_are_refused(conn: Connection) -> None:
+    """As many rows as announced, up to the last one announced, are still not the rows that were announced."""
+    held = claim(conn)
+    with unchanged(conn), refused(NOT_ANNOUNCED), conn.transaction():
+        announce(conn, held, 2, first_row=2)
+        copy_rows(conn, held, ["Ada", "Grace"], numbers=[1, 3])
+
+
 def test_rows_of_another_attempt_are_refused(conn: Connection) -> None:
     """An announcement made under the former attempt does not cover rows that name the present one."""
     former = claim(conn)

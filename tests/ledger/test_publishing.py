@@ -101,6 +101,7 @@ def test_order_is_that_of_publication(conn: Connection) -> None:
 
 def test_publications_of_one_source_system_take_turns(conn: Connection, reader: Connection) -> None:
     """A second publication waits for the first and sees its keys; one of another source system does not wait."""
+    imported(conn, "before", [None])
     first = processing(conn, "a", ["Ada"])
     second = processing(conn, "b", ["Ada", "Grace"])
     elsewhere = processing(conn, "c", ["Mary"], system="jbi")

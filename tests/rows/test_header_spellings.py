@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plaintiff_moat.redaction import redact
 from plaintiff_moat.rows.headers import is_sensitive, labels, reduced
 
 
@@ -43,6 +44,14 @@ def test_a_header_that_only_contains_the_letters_is_not_sensitive(header):
 def test_a_social_security_number_in_a_header_is_not_shown():
     """The first line of a file without a header is data."""
     assert "123-45-6789" not in labels(["123-45-6789"])[0]
+
+
+@pytest.mark.parametrize("cell", ["123    45    6789", "-" * 91 + "1234567890"])
+def test_making_a_label_uncovers_no_number(cell):
+    """What is left of a cell once white space is folded and the rest is cut is redacted too."""
+    assert redact(cell) is cell
+    (label,) = labels([cell])
+    assert "SSN_REDACTED" in label
 
 
 def test_labels_are_printable_single_lines():
