@@ -5,7 +5,11 @@ set -eu
 PATH=$BIN:$PATH
 
 show() {
-    printf '\n$ moat %s\n' "$*"
+    printf '\n$ moat'
+    for word in "$@"; do
+        case $word in *' '*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
+    done
+    printf '\n'
     moat "$@"
 }
 

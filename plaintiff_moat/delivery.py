@@ -1,38 +1,20 @@
-"""A delivery: what identifies it, and the file of it that was scanned and whose header a mapping knows."""
+"""A delivery: the file that was scanned and whose header a mapping knows, under its identity."""
 
-import hashlib
 import os
-import re
 from dataclasses import dataclass
-from pathlib import Path, PurePath
 
 import polars as pl
 
+from plaintiff_moat.errors import BadInput
+from plaintiff_moat.identify import compute_batch_id
 from plaintiff_moat.redaction import redact
 from plaintiff_moat.rows import BoundMapping, mapping_for, prepare
 from plaintiff_moat.source import Chunk, Scan, read, scan
 
-__all__ = ["Delivery", "compute_batch_id", "compute_file_hash", "open_delivery"]
+__all__ = ["Delivery", "open_delivery"]
 
 # Raised by one whenever the same bytes give other rows or other chunks: a run is never continued across it.
 READER_VERSION = 1
-
-_NOT_IN_A_BATCH_ID = re.compile(r"[^0-9a-z._]+")
-
-
-def compute_file_hash(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of the file's bytes as 64 hexadecimal digits, read as a stream. Raises OSError as `open` does."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def compute_batch_id(source_system: str, filename: str | os.PathLike[str], date_suffix: str | None = None) -> str:
-    """A batch id for a vendor that sends none: the same for the same arguments, on every machine and day.
-
-    It is the source system, the file's name without folder and ending, and the suffix, joined by dashes.
-    """
-    stem = _NOT_IN_A_BATCH_ID.sub("-", PurePath(filename).stem.lower()).strip("-")
-    return "-".join(part for part in (source_system, stem, date_suffix) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +51,13 @@ def open_delivery(
     chosen = mapping_for(source_system, mapping)
     scanned = scan(path)
     filename = redact(scanned.name)
+    try:
+        bound = chosen.bind(scanned.header)
+    except BadInput as refusal:
+        raise BadInput(f"{filename}: {refusal}") from None
     return Delivery(
         scan=scanned,
-        mapping=chosen.bind(scanned.header),
+        mapping=bound,
         source_system=source_system,
         batch_id=batch_id or compute_batch_id(source_system, filename),
         filename=filename,

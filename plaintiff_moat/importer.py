@@ -1,5 +1,6 @@
 """How a file becomes published records: scan, claim, land chunk by chunk, reconcile. All of it is `import_file`."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import psycopg
 from plaintiff_moat.delivery import Delivery, open_delivery
 from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
 from plaintiff_moat.ledger.claims import IngestClaimClient, Lease
-from plaintiff_moat.ledger.connect import Database, connect
+from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.migrate import require_migrated
@@ -25,6 +26,8 @@ from plaintiff_moat.source import Chunk
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["Progress", "import_file"]
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 
@@ -39,7 +42,7 @@ class Progress:
 
 def import_file(
     path: str | os.PathLike[str],
-    database: Database,
+    database: Database | str | None = None,
     *,
     source_system: str = "manual",
     batch_id: str | None = None,
@@ -53,14 +56,16 @@ def import_file(
     A delivery that is completed already, or that another worker holds, comes back as that `claim_status`. A run that
     crashed or failed before is continued with the chunks that are not landed yet. `mapping` is a name or a path;
     without one it is the source system's own, else `generic`. `workers` chunks are landed side by side; `on_progress`
-    is called from the caller's thread.
+    is called from the caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the embedded one.
 
     Raises BadInput, BadMapping, DatabaseUnreachable or DatabaseNotMigrated with nothing written; SourceChanged when
     the file changed after its claim (the run is `failed`); LeaseLost when somebody took the run over; RunFailed for
     any other end (the run is `failed`, nothing of it is active).
     """
     started = time.monotonic()
+    database = resolve(database)
     delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+    _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
     tally = Tally()
     with connect(database) as conn:
         require_migrated(conn)
@@ -73,9 +78,11 @@ def import_file(
             reader_fingerprint=delivery.reader_fingerprint,
             expected_count=delivery.scan.records,
         )
+        _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
         if claim.is_claimed and claim.run_id is not None:
             with _end_reported(client, claim.run_id):
                 missing = _missing_chunks(delivery, landed_chunks(conn, claim.run_id))
+                _log.info("run %s: %s chunks to land", claim.run_id, len(missing))
                 lease = client.lease(claim.run_id)
                 with Heartbeat(database, lease) as heartbeat:
                     for landed in _land_all(delivery, missing, lease, database, workers):
@@ -146,10 +153,9 @@ def _end_reported(client: IngestClaimClient, run_id: UUID) -> Iterator[None]:
         raise
     except Exception as fault:
         _report(client, run_id, type(fault).__name__, getattr(fault, "sqlstate", None))
-        if isinstance(fault, MoatError):
-            raise
+        reason = str(fault) if isinstance(fault, MoatError) else describe_error(fault)
         raise RunFailed(
-            f"run {run_id} failed, nothing of it is active: {describe_error(fault)}; import the file again to go on"
+            f"run {run_id} is not complete, nothing of it is active: {reason}; import the file again to go on"
         ) from fault
     except BaseException:
         _report(client, run_id, "INTERRUPTED")

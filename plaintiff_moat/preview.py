@@ -9,7 +9,7 @@ import polars as pl
 
 from plaintiff_moat.delivery import Delivery, open_delivery
 from plaintiff_moat.ledger.claims import ClaimStatus
-from plaintiff_moat.ledger.connect import Database, connect
+from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery
 from plaintiff_moat.summary import ImportSummary, Tally
@@ -21,7 +21,7 @@ KEYS_A_QUERY = 50_000
 
 def preview_file(
     path: str | os.PathLike[str],
-    database: Database,
+    database: Database | str | None = None,
     *,
     source_system: str = "manual",
     batch_id: str | None = None,
@@ -34,6 +34,7 @@ def preview_file(
     Raises BadInput, BadMapping, DatabaseUnreachable and DatabaseNotMigrated as the import would.
     """
     started = time.monotonic()
+    database = resolve(database)
     delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
     tally = Tally()
     keys: list[pl.Series] = []

@@ -66,8 +66,8 @@ class ImportSummary:
     """What became of a file, or with `dry_run` what would become of it.
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
-    of records; `seconds` is wall-clock time. `first_rejects` and `warnings` (code -> records) tell of the records that
-    this call has read: of none of a duplicate.
+    of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`. `first_rejects` and
+    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate.
     """
 
     filename: str
@@ -84,6 +84,7 @@ class ImportSummary:
     rows_skipped: int
     rows_errored: int
     seconds: float
+    unmapped: tuple[str, ...]
     first_rejects: tuple[Reject, ...]
     warnings: dict[str, int]
 
@@ -115,6 +116,7 @@ class ImportSummary:
             rows_skipped=counts.get("rows_skipped", 0),
             rows_errored=counts.get("rows_errored", 0),
             seconds=round(seconds, 3),
+            unmapped=delivery.mapping.unmapped(delivery.scan.header),
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
         )

@@ -17,6 +17,7 @@ from plaintiff_moat.errors import (
     LeaseLost,
     SourceChanged,
 )
+from plaintiff_moat.identify import compute_file_hash
 from plaintiff_moat.importer import Progress, import_file
 from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
@@ -267,7 +268,7 @@ def test_a_preview_says_what_a_claim_would_answer(
     """A dry run of a file that is imported, or that somebody has, says so."""
     done, held = csv_file("a.csv", ["Ada"]), csv_file("b.csv", ["Ben"])
     import_file(done, database)
-    IngestClaimClient(conn).claim("manual", "manual-b", deliveries.compute_file_hash(held), "b.csv")
+    IngestClaimClient(conn).claim("manual", "manual-b", compute_file_hash(held), "b.csv")
     assert preview_file(done, database).claim_status == "duplicate"
     assert preview_file(held, database).claim_status == "in_progress"
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plaintiff_moat.importer import import_file
-from plaintiff_moat.ledger.binaries import psql_binary
 from plaintiff_moat.ledger.connect import Database
+from plaintiff_moat.ledger.embedded import psql_binary
 
 __all__ = [
     "NULL",

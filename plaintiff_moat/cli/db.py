@@ -68,6 +68,8 @@ def status(as_json: bool) -> None:
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.embedded import EmbeddedServer
 
+    if os.environ.get("MOAT_DATABASE_URL"):
+        click.echo("moat: MOAT_DATABASE_URL is set and is what imports use; this is the embedded server", err=True)
     record = asdict(EmbeddedServer.default().status())
     if as_json:
         output.show_json(record)
@@ -108,8 +110,8 @@ def push(db_url: str | None, supabase_env: str | None, force: bool) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- PSQL ARGUMENTS...]")
 def psql(db_url: str | None, arguments: Sequence[str]) -> None:
     """Open psql on the database."""
-    from plaintiff_moat.ledger.binaries import psql_binary
     from plaintiff_moat.ledger.connect import libpq_environment, resolve
+    from plaintiff_moat.ledger.embedded import psql_binary
 
     program = str(psql_binary())
     sys.stdout.flush()

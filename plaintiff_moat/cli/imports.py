@@ -9,6 +9,7 @@ import click
 
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.main import run
+from plaintiff_moat.cli.options import not_blank
 from plaintiff_moat.errors import MoatError
 from plaintiff_moat.redaction import RedactingFormatter
 
@@ -20,8 +21,14 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _shared_options(command: _Command) -> _Command:
     for option in reversed(
         (
-            click.option("--source-system", default="manual", show_default=True, help="The vendor or feed."),
-            click.option("--batch-id", help="The vendor's id for the delivery; made from the file's name if absent."),
+            click.option(
+                "--source-system", default="manual", show_default=True, callback=not_blank, help="The vendor or feed."
+            ),
+            click.option(
+                "--batch-id",
+                callback=not_blank,
+                help="The vendor's id for the delivery; made from the file's name if absent.",
+            ),
             click.option("--commit/--dry-run", "commit", default=False, help="Write; without it nothing is written."),
             click.option("--limit", type=click.IntRange(min=1), help="Look at the first N records only (dry run)."),
             click.option(

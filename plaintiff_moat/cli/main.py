@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import click
 
+from plaintiff_moat import __version__
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.errors import MoatError
 from plaintiff_moat.redaction import describe_error, install, redact
@@ -39,6 +40,7 @@ class _LazyGroup(click.Group):
         return command
 
 
+@click.version_option(__version__, prog_name="moat")
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def moat() -> None:
     """Vendor CSV files of plaintiffs into PostgreSQL: once, whole, provably, and out again.
@@ -52,8 +54,6 @@ def moat() -> None:
 @click.command()
 def version() -> None:
     """Print the version."""
-    from plaintiff_moat import __version__
-
     click.echo(__version__)
 
 
@@ -69,7 +69,9 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
     except click.Abort as stop:
         # click makes an Abort of Ctrl-C as well as of a question that was not answered with yes
         interrupted = isinstance(stop.__cause__, KeyboardInterrupt)
-        code = _complain(_INTERRUPTED if interrupted else "nothing was done", Exit.FAILED if interrupted else Exit.REFUSED)
+        code = _complain(
+            _INTERRUPTED if interrupted else "nothing was done", Exit.FAILED if interrupted else Exit.REFUSED
+        )
     except MoatError as error:
         code = _complain(str(error), Exit.of_error(error))
     except Exception as fault:  # noqa: BLE001 - a traceback could show a vendor's data

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -28,8 +29,14 @@ _WIDE = 200
 
 
 def show_json(value: Any) -> None:
-    """One line of JSON on stdout; ids and times as text."""
-    click.echo(json.dumps(value, default=str, ensure_ascii=False))
+    """One line of JSON on stdout; ids as text, times in ISO 8601."""
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def show_summary(summary: ImportSummary, *, as_json: bool) -> None:
@@ -37,9 +44,27 @@ def show_summary(summary: ImportSummary, *, as_json: bool) -> None:
     if as_json:
         show_json(asdict(summary))
         return
-    would = "would be " if summary.dry_run else ""
     click.echo(f"{summary.filename}  ({summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping})")
     click.echo(f"  {_headline(summary)}")
+    if summary.dry_run or summary.claim_status == "claimed":
+        _show_counts(summary)
+    click.echo(f"  {summary.seconds:.2f} s")
+
+
+def _headline(summary: ImportSummary) -> str:
+    dry = "dry run, nothing was written: " if summary.dry_run else ""
+    if summary.claim_status == "duplicate":
+        return f"{dry}duplicate, imported already by run {summary.run_id}; there is nothing to do"
+    if summary.claim_status == "in_progress":
+        return (
+            f"{dry}in progress, another worker has run {summary.run_id}; try again later"
+            " (if that worker is dead: `moat rollback` frees the file at once, its lease ends by itself in 30 minutes)"
+        )
+    return f"{dry}--commit imports it" if dry else f"{summary.status}: run {summary.run_id}"
+
+
+def _show_counts(summary: ImportSummary) -> None:
+    would = "would be " if summary.dry_run else ""
     for label, count in (
         ("read", summary.rows_fetched),
         (f"{would}inserted", summary.rows_inserted),
@@ -47,27 +72,18 @@ def show_summary(summary: ImportSummary, *, as_json: bool) -> None:
         (f"{would}failed", summary.rows_errored),
     ):
         click.echo(f"  {label:<18}{count:>12,}")
+    if summary.rows_errored == summary.rows_fetched:
+        click.echo("  no record of the file is valid: look at the failed records before anything else")
+    if summary.unmapped:
+        click.echo(f"  columns that the mapping does not know, kept in extra: {', '.join(summary.unmapped)}")
     for code, count in summary.warnings.items():
         click.echo(f"  warning {code:<24}{count:>6,}")
     if summary.first_rejects:
-        click.echo(f"  first {len(summary.first_rejects)} of the failed records:")
+        more = summary.rows_errored > len(summary.first_rejects)
+        click.echo(f"  failed records{', the first of them (all: view ingest.v_rejects)' if more else ''}:")
     for reject in summary.first_rejects:
         lines = _lines(reject.line_start, reject.line_end)
         click.echo(f"    {lines:<14}{reject.error_code:<24}{redact(reject.error_message)}")
-    click.echo(f"  {summary.seconds:.2f} s")
-
-
-def _headline(summary: ImportSummary) -> str:
-    if summary.dry_run:
-        known = {
-            "duplicate": f"it is imported already (run {summary.run_id}); ",
-            "in_progress": f"another worker has it (run {summary.run_id}); ",
-        }.get(summary.claim_status, "")
-        return f"dry run: {known}nothing was written; --commit imports"
-    return {
-        "duplicate": f"duplicate: imported already by run {summary.run_id}; nothing to do",
-        "in_progress": f"in progress: another worker has run {summary.run_id}; try again later",
-    }.get(summary.claim_status, f"{summary.status}: run {summary.run_id}")
 
 
 def _lines(start: int, end: int) -> str:
@@ -83,14 +99,19 @@ def show_failure(file: str, error: MoatError, *, as_json: bool) -> None:
         show_json(absent | {"filename": name, "error": type(error).__name__, "message": redact(str(error))})
 
 
-def show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
-    """The rows as a table, or the hint `empty` where there are none."""
+def show_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, empty: str) -> None:
+    """The rows as a table of `columns` (name -> title), or the hint `empty` where there are none."""
     if not rows:
         click.echo(empty)
         return
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name, title in columns.items():
+        is_count = name.startswith("rows_")
+        table.add_column(
+            title, justify="right" if is_count else "left", no_wrap=is_count or name == "id", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
+        table.add_row(*(str(row["id"])[:8] if name == "id" else _cell(name, row[name]) for name in columns))
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
     console.print(table)
 
@@ -99,17 +120,19 @@ def show_record(record: Mapping[str, Any]) -> None:
     """One row, a line for each column that has a value."""
     for name, value in record.items():
         if value is not None:
-            click.echo(f"{name:<18} {_cell(value)}")
+            click.echo(f"{name:<18} {_cell(name, value)}")
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     if isinstance(value, dict):
-        return redact(json.dumps(value, default=str))
-    return redact(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+        return redact(json.dumps(value, default=_plain))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return redact(f"{value:,}" if name.startswith("rows_") else str(value))
 
 
 @contextmanager

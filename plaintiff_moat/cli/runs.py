@@ -8,16 +8,32 @@ from typing import Any, TypeVar
 import click
 
 from plaintiff_moat.cli.exits import Exit
+from plaintiff_moat.cli.options import not_blank
 
 __all__ = ["reconcile", "rollback", "runs", "show"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_COLUMNS_OF_A_LIST = (
-    "id", "source_system", "filename", "status", "rows_fetched", "rows_inserted", "rows_skipped", "rows_errored",
-    "created_at", "seconds",
-)  # fmt: skip
-_COLUMNS_OF_HISTORY = ("seq", "at", "event", "actor", "worker_id", "attempt", "details")
+_COLUMNS_OF_A_LIST = {
+    "id": "run",
+    "source_system": "source",
+    "filename": "file",
+    "status": "status",
+    "rows_fetched": "read",
+    "rows_inserted": "inserted",
+    "rows_skipped": "skipped",
+    "rows_errored": "failed",
+    "created_at": "claimed at",
+}
+_COLUMNS_OF_HISTORY = {
+    "seq": "no",
+    "at": "at",
+    "event": "event",
+    "actor": "actor",
+    "worker_id": "worker",
+    "attempt": "attempt",
+    "details": "details",
+}
 
 
 def _options(command: _Command) -> _Command:
@@ -28,9 +44,10 @@ def _options(command: _Command) -> _Command:
 @contextmanager
 def _connected(db: str | None) -> Iterator[Any]:
     from plaintiff_moat.ledger.connect import connect, resolve
+    from plaintiff_moat.ledger.faults import domain_errors
     from plaintiff_moat.ledger.migrate import require_migrated
 
-    with connect(resolve(db)) as conn:
+    with domain_errors(), connect(resolve(db)) as conn:
         require_migrated(conn)
         yield conn
 
@@ -97,7 +114,7 @@ def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> 
 
 @click.command()
 @click.argument("run")
-@click.option("--reason", required=True, help="Why; it is kept with the run for good.")
+@click.option("--reason", required=True, callback=not_blank, help="Why; it is kept with the run for good.")
 @_options
 def rollback(run: str, reason: str, db: str | None, as_json: bool) -> None:
     """Undo a run: its records go, records that other files share stay with these, the history is kept."""
@@ -108,6 +125,8 @@ def rollback(run: str, reason: str, db: str | None, as_json: bool) -> None:
     with _connected(db) as conn:
         record = find_run(conn, run)
         result = IngestClaimClient(conn).rollback(record["id"], reason)
+    if record["status"] == "rolled_back":
+        click.echo("moat: the run was rolled back before: nothing has changed", err=True)
     if as_json:
         output.show_json({"run_id": record["id"], **asdict(result)})
     else:

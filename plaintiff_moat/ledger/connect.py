@@ -54,8 +54,10 @@ class Database:
         return f"{named} on {host}" if _SHOWABLE_HOST.fullmatch(host) else named
 
 
-def resolve(db: str | None = None) -> Database:
+def resolve(db: Database | str | None = None) -> Database:
     """Return the database to use: `db`, `MOAT_DATABASE_URL`, or the embedded one, started and migrated."""
+    if isinstance(db, Database):
+        return db
     if db is not None:
         return _configured(db, "--db")
     if url := os.environ.get("MOAT_DATABASE_URL"):

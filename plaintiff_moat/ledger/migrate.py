@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg.rows import scalar_row
 
 from plaintiff_moat.errors import DatabaseNotMigrated
+from plaintiff_moat.ledger.faults import domain_errors
 
 __all__ = ["Migration", "migrations", "migrations_folder", "pending", "push", "require_migrated"]
 
@@ -121,12 +122,12 @@ def require_migrated(conn: Connection[Any], folder: Path | None = None) -> None:
 def _recorded(conn: Connection[Any]) -> frozenset[str]:
     if not _ask(conn, _HISTORY_IS_READABLE):
         return frozenset()
-    with conn.cursor(row_factory=scalar_row) as cursor:
+    with domain_errors(), conn.cursor(row_factory=scalar_row) as cursor:
         return frozenset(cursor.execute(_RECORDED))
 
 
 def _ask(conn: Connection[Any], question: str) -> bool:
-    with conn.cursor(row_factory=scalar_row) as cursor:
+    with domain_errors(), conn.cursor(row_factory=scalar_row) as cursor:
         return bool(cursor.execute(question.encode()).fetchone())
 
 

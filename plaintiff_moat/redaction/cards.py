@@ -35,6 +35,7 @@ _INTERNATIONAL_PHONE = 13
 _GAP, _INDENTED_GAP = 3, 16  # the most between two groups, on one line and across a line break
 
 _CHAIN = re.compile(rb"0(?<!00)(?:[-._+ \n]*+0){12,}+")
+_DECIMAL = re.compile(rb"0{1,8}\.0++")  # in_fraction would say it of its decimals, after five times the time
 _GROUP = re.compile(rb"0+")
 _MARKED = re.compile(rb"0000(?<!00000),(?:0000,0000,0{3,4}(?:,000)?|000000,0{4,5})(?!0)")
 
@@ -46,8 +47,9 @@ def cards(reading: bytes, shape: bytes) -> Iterator[Span]:
     for chain in _CHAIN.finditer(shape):
         start, end = chain.span()
         if shape.count(b"0", start, end) < end - start:
-            for groups in _neighbours(shape, start, end):
-                yield from _in_chain(reading, groups)
+            if not _DECIMAL.fullmatch(shape, start, end):
+                for groups in _neighbours(shape, start, end):
+                    yield from _in_chain(reading, groups)
         elif _is_unbroken(reading, (start, end)):
             yield start, end
 

@@ -1,11 +1,12 @@
 """Which names announce a value that is never shown, whatever it is.
 
-Federal Rule of Civil Procedure 5.2(a) keeps social security, taxpayer identification and financial account
-numbers and birth dates out of public filings; PCI DSS 3.3 forbids keeping card security codes. The other
-terms are identity documents and credentials.
+Keys of logged data and headers of vendors' columns are judged alike. Federal Rule of Civil Procedure 5.2(a)
+keeps social security, taxpayer identification and financial account numbers and birth dates out of public
+filings; PCI DSS 3.3 forbids keeping card security codes. The other terms are identity documents and credentials.
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
 __all__ = ["is_sensitive", "reduced"]
@@ -40,11 +41,13 @@ def is_sensitive(name: str) -> bool:
         return True
     if any(stem in whole for stem in _STEMS):
         return True
-    words = _WORD_BREAK.sub(" ", name).lower().split()[:_WORDS]
+    text = unicodedata.normalize("NFKC", name).replace("#", " number ")
+    words = _WORD_BREAK.sub(" ", text).lower().split()[:_WORDS]
     places = range(len(words))
     return any("".join(words[start : stop + 1]) in _TERMS for start in places for stop in places[start : start + 4])
 
 
 def reduced(name: str) -> str:
     """The letters and digits in lower case, so that `Card-Number` and `cardNumber` are one spelling."""
-    return "".join(character for character in name.lower() if character.isalnum())
+    text = unicodedata.normalize("NFKC", name).lower()
+    return "".join(character for character in text if character.isalnum())

@@ -91,6 +91,11 @@ class BoundMapping:
         """The mapping's own: the header that it is fitted to is part of the file's hash."""
         return self.mapping.fingerprint
 
+    def unmapped(self, header: Sequence[str]) -> tuple[str, ...]:
+        """Name the columns that the mapping does not know and that go to `extra`."""
+        names = labels(header)
+        return tuple(names[at] for at in self.extra)
+
 
 def _ambiguous(column: str, found: Sequence[int], header: Sequence[str]) -> str:
     names = labels(header)

@@ -36,7 +36,7 @@ _MESSAGES = {
 }
 
 
-class ReadingsDisagree(MoatError):  # noqa: N818 (named like all its family)
+class ReadingsDisagree(MoatError):
     """The parser's answer is not what the proof says must come out; a fault of this program, nothing was kept."""
 
 

@@ -162,6 +162,29 @@ $$;
 
 comment on function ingest._fail(uuid, jsonb) is 'Fails a run whose holder reported the end.';
 
+create function ingest._fail_reconciliation(p_run_id uuid, p_worker_id text, p_counts jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_run ingest.import_runs;
+begin
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
+    perform ingest._append_event(
+        p_run_id,
+        'reconciliation_failed',
+        coalesce(p_worker_id, v_run.worker_id),
+        v_run.attempt,
+        jsonb_build_object('status', v_run.status) || p_counts
+    );
+    perform ingest._fail(p_run_id, jsonb_build_object('fatal', true, 'code', 'RECONCILIATION_MISMATCH') || p_counts);
+end
+$$;
+
+comment on function ingest._fail_reconciliation(uuid, text, jsonb) is 'Fails a run whose counts do not agree, and says so.';
+
 create function ingest._pass_keys_on(p_run_id uuid)
 returns integer
 language plpgsql
@@ -221,3 +244,19 @@ $$;
 comment on function ingest._pass_keys_on(uuid) is
     'Gives each key of the run to the earliest record that a later completed run of the same source system holds, and'
     ' corrects those runs'' counts; how many were passed on.';
+
+create function ingest.active_keys(p_keys uuid[])
+returns setof uuid
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select k.dedupe_key
+    from unnest(p_keys) as asked (dedupe_key)
+    inner join ingest.plaintiff_keys as k on k.dedupe_key = asked.dedupe_key
+    inner join ingest.import_runs as r on r.id = k.owner_run_id
+    where r.status = 'completed'
+$$;
+
+comment on function ingest.active_keys(uuid[]) is 'Those of the keys that a plaintiff of the active set has: what a dry run skips.';

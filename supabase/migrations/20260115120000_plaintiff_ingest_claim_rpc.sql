@@ -198,7 +198,6 @@ declare
     v_landed ingest.landed_counts;
     v_fatal boolean := coalesce(p_error_details ->> 'fatal', 'false') = 'true';
     v_completes boolean := coalesce(p_mark_completed, true) and not v_fatal;
-    v_mismatch jsonb;
 begin
     if least(p_rows_fetched, p_rows_inserted, p_rows_skipped, p_rows_errored) < 0 then
         raise exception 'counts are 0 or more' using errcode = 'invalid_parameter_value';
@@ -214,7 +213,10 @@ begin
     -- The same report again (its acknowledgement was lost) is acknowledged again.
     if v_run.ended_attempt = v_run.attempt
         and coalesce(p_attempt, v_run.attempt) = v_run.attempt
-        and (v_run.status = 'failed' and v_fatal or v_run.status = 'completed' and v_completes)
+        and (case v_run.status
+            when 'completed' then v_completes
+            when 'failed' then v_fatal or v_completes and v_run.error_details ->> 'code' = 'RECONCILIATION_MISMATCH'
+        end)
     then
         return v_run.status::text;
     end if;
@@ -248,7 +250,7 @@ begin
     then
         perform ingest._publish(p_run_id, v_landed);
     else
-        v_mismatch := jsonb_build_object(
+        perform ingest._fail_reconciliation(p_run_id, p_worker_id, jsonb_build_object(
             'expected', v_run.rows_fetched,
             'actual', v_landed.landed,
             'delta', v_landed.landed - v_run.rows_fetched,
@@ -259,15 +261,7 @@ begin
                 'rows_errored', v_run.rows_errored
             ),
             'landed', jsonb_build_object('records', v_landed.landed, 'rejected', v_landed.rejected)
-        );
-        perform ingest._append_event(
-            p_run_id,
-            'reconciliation_failed',
-            coalesce(p_worker_id, v_run.worker_id),
-            v_run.attempt,
-            jsonb_build_object('status', v_run.status) || v_mismatch
-        );
-        perform ingest._fail(p_run_id, jsonb_build_object('fatal', true, 'code', 'RECONCILIATION_MISMATCH') || v_mismatch);
+        ));
         return 'failed';
     end if;
     return 'completed';
@@ -296,6 +290,7 @@ declare
     v_announced integer;
     v_expected integer;
     v_holds boolean;
+    v_counts jsonb;
 begin
     perform ingest._lock_source_system(p_run_id);
     select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;
@@ -326,26 +321,21 @@ begin
         );
     end if;
 
-    perform ingest._append_event(
-        p_run_id,
-        case when v_holds then 'reconciled' else 'reconciliation_failed' end,
-        coalesce(p_worker_id, v_run.worker_id),
-        v_run.attempt,
-        jsonb_build_object(
-            'status', v_run.status,
-            'expected', v_expected,
-            'actual', v_landed.landed,
-            'delta', v_landed.landed - v_expected
-        )
+    v_counts := jsonb_build_object(
+        'expected', v_expected,
+        'actual', v_landed.landed,
+        'delta', v_landed.landed - v_expected
     );
     if v_run.status = 'processing' and not v_holds then
-        perform ingest._fail(p_run_id, jsonb_build_object(
-            'fatal', true,
-            'code', 'RECONCILIATION_MISMATCH',
-            'expected', v_expected,
-            'actual', v_landed.landed,
-            'delta', v_landed.landed - v_expected
-        ));
+        perform ingest._fail_reconciliation(p_run_id, p_worker_id, v_counts);
+    else
+        perform ingest._append_event(
+            p_run_id,
+            case when v_holds then 'reconciled' else 'reconciliation_failed' end,
+            coalesce(p_worker_id, v_run.worker_id),
+            v_run.attempt,
+            jsonb_build_object('status', v_run.status) || v_counts
+        );
     end if;
     return query select
         v_holds and v_run.status in ('processing', 'completed'),
@@ -381,16 +371,17 @@ begin
         return;
     end if;
 
+    -- Keys first: what takes long is done before the first event is written, which a refused claim would wait for.
+    if v_run.status = 'completed' then
+        perform ingest._pass_keys_on(p_run_id);
+        update ingest.source_systems as s
+        set rollbacks = s.rollbacks + 1
+        where s.source_system = v_run.source_system;
+    end if;
     update ingest.import_runs as r
     set status = 'rolled_back',
         rollback_reason = coalesce(nullif(trim(p_reason), ''), 'no reason given')
     where r.id = p_run_id;
-    if v_run.status = 'completed' then
-        update ingest.source_systems as s
-        set rollbacks = s.rollbacks + 1
-        where s.source_system = v_run.source_system;
-        perform ingest._pass_keys_on(p_run_id);
-    end if;
 
     select coalesce(sum(c.records), 0)::integer into v_rows from ingest.landed_chunks as c where c.import_run_id = p_run_id;
     return query select true, v_rows;
@@ -400,19 +391,3 @@ $$;
 comment on function ingest.rollback_import_run(uuid, text) is
     'Undoes a run: its records become rolled_back, and keys that later runs also hold pass to these. Nothing is deleted.'
     ' rows_affected counts the run''s landed records; 0 when it was undone before. success is false for an unknown run.';
-
-create function ingest.active_keys(p_keys uuid[])
-returns setof uuid
-language sql
-stable
-security definer
-set search_path = ''
-as $$
-    select k.dedupe_key
-    from unnest(p_keys) as asked (dedupe_key)
-    inner join ingest.plaintiff_keys as k on k.dedupe_key = asked.dedupe_key
-    inner join ingest.import_runs as r on r.id = k.owner_run_id
-    where r.status = 'completed'
-$$;
-
-comment on function ingest.active_keys(uuid[]) is 'Those of the keys that a plaintiff of the active set has: what a dry run skips.';

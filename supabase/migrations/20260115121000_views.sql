@@ -270,7 +270,7 @@ select
     coalesce(sum(r.rows_inserted) filter (where r.status = 'completed'), 0) as rows_inserted,
     coalesce(sum(r.rows_skipped) filter (where r.status = 'completed'), 0) as rows_skipped,
     coalesce(sum(r.rows_errored) filter (where r.status = 'completed'), 0) as rows_errored,
-    max(r.completed_at) as last_completed_at
+    max(r.completed_at) filter (where r.status = 'completed') as last_completed_at
 from ingest.import_runs as r
 group by r.source_system;
 

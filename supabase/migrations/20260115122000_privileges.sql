@@ -91,6 +91,11 @@ grant select on
     ingest.v_source_system_stats
 to dragonfly_app, moat_operator, service_role;
 
+-- Operators look at the runs themselves, as the runbook does; changing one by hand is for the owner.
+create policy import_runs_for_operators on ingest.import_runs for select to moat_operator, service_role using (true);
+
+grant select on ingest.import_runs to moat_operator, service_role;
+
 grant select on
     ingest.plaintiffs_raw,
     ingest.v_plaintiffs,

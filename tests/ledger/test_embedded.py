@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from plaintiff_moat.errors import DatabaseUnreachable
-from plaintiff_moat.ledger.binaries import binaries_for, psql_binary
 from plaintiff_moat.ledger.embedded import EmbeddedServer
-from plaintiff_moat.ledger.file_lock import open_private, try_hold
-from plaintiff_moat.ledger.service_user import STATE_FOLDER, server_user
+from plaintiff_moat.ledger.embedded.binaries import binaries_for, psql_binary
+from plaintiff_moat.ledger.embedded.file_lock import open_private, try_hold
+from plaintiff_moat.ledger.embedded.service_user import STATE_FOLDER, server_user
 
 _ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another user")
 _START = (
@@ -208,7 +208,7 @@ def test_environment_of_other_servers_is_ignored(shared: EmbeddedServer, monkeyp
 def test_log_holds_no_row_data(shared: EmbeddedServer) -> None:
     """No error, whether it quotes a value, a row, a parameter or a statement, brings it into the server's log."""
     url = shared.start()
-    insert = f"insert into refused values ('{_SSN}')"  # noqa: S608 - the value has to be in the statement
+    insert = f"insert into refused values ('{_SSN}')"
     run_sql(url, f"create table refused (ssn text unique); {insert}")
     for statement, values in (
         (f"select '{_SSN}'::int", None),

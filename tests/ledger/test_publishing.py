@@ -208,6 +208,14 @@ def test_counts_that_contradict_the_landed_rows_fail_the_run(
     assert active(conn) == {}
 
 
+def test_a_contradicting_report_is_answered_again(conn: Connection) -> None:
+    """A holder that missed the answer `failed` asks again and gets it, and nothing happens twice."""
+    held = processing(conn, "batch-1", ["Ada"])
+    assert finalize(conn, held.run_id, (2, 2, 0, 0), held=held) == "failed"
+    with unchanged(conn):
+        assert finalize(conn, held.run_id, (2, 2, 0, 0), held=held) == "failed"
+
+
 def test_records_kept_elsewhere(conn: Connection) -> None:
     """With nothing landed, counts that add up are taken as reported, as the runbook's sample reports them."""
     held = claim(conn)

@@ -22,10 +22,10 @@ from urllib.parse import quote
 from platformdirs import user_data_path
 
 from plaintiff_moat.errors import DatabaseUnreachable
-from plaintiff_moat.ledger.binaries import binaries_for, server_version
-from plaintiff_moat.ledger.cluster import DATABASE, PORT, Cluster, Postmaster
-from plaintiff_moat.ledger.file_lock import held, open_private, try_hold
-from plaintiff_moat.ledger.service_user import STATE_FOLDER, ServerUser, server_user
+from plaintiff_moat.ledger.embedded.binaries import binaries_for, server_version
+from plaintiff_moat.ledger.embedded.cluster import DATABASE, PORT, Cluster, Postmaster
+from plaintiff_moat.ledger.embedded.file_lock import held, open_private, try_hold
+from plaintiff_moat.ledger.embedded.service_user import STATE_FOLDER, ServerUser, server_user
 
 __all__ = ["EmbeddedServer", "ServerStatus"]
 

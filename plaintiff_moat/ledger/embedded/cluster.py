@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plaintiff_moat.errors import DatabaseUnreachable
-from plaintiff_moat.ledger.service_user import ServerUser
+from plaintiff_moat.ledger.embedded.service_user import ServerUser
 
 __all__ = ["DATABASE", "PORT", "Cluster", "Postmaster"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from plaintiff_moat.errors import DatabaseUnreachable
-from plaintiff_moat.ledger.file_lock import held
+from plaintiff_moat.ledger.embedded.file_lock import held
 
 __all__ = ["SERVICE_USER", "STATE_FOLDER", "ServerUser", "server_user", "state_folder"]
 

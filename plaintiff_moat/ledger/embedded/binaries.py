@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from plaintiff_moat.errors import DatabaseUnreachable
-from plaintiff_moat.ledger.service_user import ServerUser, state_folder
+from plaintiff_moat.ledger.embedded.service_user import ServerUser, state_folder
 
 __all__ = ["binaries_for", "psql_binary", "server_version"]
 
