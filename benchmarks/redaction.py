@@ -120,7 +120,9 @@ def _without(text: str, spans: Spans) -> str:
 
 
 def _heading(options: argparse.Namespace, versions: Sequence[str]) -> str:
-    machine = f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}"
+    machine = (
+        f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}"
+    )
     return (
         "# Redaction: spellings and speed\n\n"
         f"Written by `python benchmarks/redaction.py --lines {options.lines} --passes {options.passes} "
@@ -216,7 +218,9 @@ def _separator_table(tools: Mapping[str, Redactor], seed: int) -> str:
     rows = []
     for separator in SEPARATORS:
         random = Random(f"{seed} {separator}")
-        texts = [f"card {grouped(issued_card(random, 'Mastercard'), PRINTED, separator)} declined" for _ in range(VALUES)]
+        texts = [
+            f"card {grouped(issued_card(random, 'Mastercard'), PRINTED, separator)} declined" for _ in range(VALUES)
+        ]
         shown = f"`{separator!a}`".replace("\\\\", "\\") if separator else "none"
         rows.append([shown, *(_caught(redactor, texts) for redactor in tools.values())])
     return f"## Card numbers: separators\n\n{VALUES} Mastercard numbers in groups of four.\n\n" + _table(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.identify import compute_batch_id
+from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import redact
 from plaintiff_moat.rows import BoundMapping, mapping_for, prepare
 from plaintiff_moat.source import Chunk, Scan, read, scan
@@ -15,6 +15,10 @@ __all__ = ["Delivery", "open_delivery"]
 
 # Raised by one whenever the same bytes give other rows or other chunks: a run is never continued across it.
 READER_VERSION = 1
+
+
+# A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
+NAME_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,13 @@ def open_delivery(
 
     Raises BadInput and BadMapping. Writes nothing.
     """
+    source_system = canonical_source_system(source_system)
+    for name, value in (("source system", source_system), ("batch id", batch_id or "-")):
+        if not 0 < len(value.strip()) <= NAME_LIMIT:
+            raise BadInput(f"the {name} is empty or too long: expected 1 to {NAME_LIMIT} characters")
     chosen = mapping_for(source_system, mapping)
     scanned = scan(path)
-    filename = redact(scanned.name)
+    filename = redact(_printable(scanned.name))
     try:
         bound = chosen.bind(scanned.header)
     except BadInput as refusal:
@@ -59,6 +67,11 @@ def open_delivery(
         scan=scanned,
         mapping=bound,
         source_system=source_system,
-        batch_id=batch_id or compute_batch_id(source_system, filename),
+        batch_id=batch_id or compute_batch_id(source_system, filename)[:NAME_LIMIT],
         filename=filename,
     )
+
+
+def _printable(name: str) -> str:
+    """A file's name without what a terminal would obey or what is no character at all."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)

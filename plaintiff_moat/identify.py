@@ -3,11 +3,17 @@
 import hashlib
 import os
 import re
+import unicodedata
 from pathlib import Path, PurePath
 
-__all__ = ["compute_batch_id", "compute_file_hash"]
+__all__ = ["canonical_source_system", "compute_batch_id", "compute_file_hash"]
 
 _NOT_IN_A_BATCH_ID = re.compile(r"[^0-9a-z._]+")
+
+
+def canonical_source_system(name: str) -> str:
+    """One spelling of a vendor's name: NFKC, white space folded and trimmed, lower-cased, as in the dedupe keys."""
+    return " ".join(unicodedata.normalize("NFKC", name).lower().split())
 
 
 def compute_file_hash(path: str | os.PathLike[str]) -> str:

@@ -3,13 +3,12 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
@@ -66,43 +65,58 @@ def import_file(
     database = resolve(database)
     delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
     _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
-    tally = Tally()
     with connect(database) as conn:
         require_migrated(conn)
         client = IngestClaimClient(conn, worker_id)
         claim = client.claim(
-            source_system,
+            delivery.source_system,
             delivery.batch_id,
             delivery.scan.file_hash,
             delivery.filename,
             reader_fingerprint=delivery.reader_fingerprint,
             expected_count=delivery.scan.records,
         )
-        _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
-        if claim.is_claimed and claim.run_id is not None:
-            with _end_reported(client, claim.run_id):
-                missing = _missing_chunks(delivery, landed_chunks(conn, claim.run_id))
-                _log.info("run %s: %s chunks to land", claim.run_id, len(missing))
-                lease = client.lease(claim.run_id)
-                with Heartbeat(database, lease) as heartbeat:
-                    for landed in _land_all(delivery, missing, lease, database, workers):
-                        heartbeat.progress()
-                        tally.add(landed)
-                        on_progress(Progress(tally.records, delivery.scan.records))
-                    _publish(client, claim.run_id, delivery.scan.records)
+    _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
+    tally = Tally()
+    if claim.is_claimed and claim.run_id is not None:
+        lease = client.lease(claim.run_id)
+        with _end_reported(database, lease):
+            _land_missing(delivery, lease, database, workers, tally, on_progress)
+            _publish(database, lease, delivery.scan.records)
+    with connect(database) as conn:
         standing = None if claim.run_id is None else run(conn, claim.run_id)
     return ImportSummary.of_run(
         delivery, claim.status, standing, tally, dry_run=False, seconds=time.monotonic() - started
     )
 
 
-def _missing_chunks(delivery: Delivery, landed: frozenset[int]) -> list[Chunk]:
-    return [chunk for chunk in delivery.scan.chunks if chunk.number not in landed]
+def _land_missing(
+    delivery: Delivery,
+    lease: Lease,
+    database: Database,
+    workers: int,
+    tally: Tally,
+    on_progress: Callable[[Progress], object],
+) -> None:
+    """Lands the chunks that earlier attempts have not landed, telling of each."""
+    with connect(database) as conn:
+        done = landed_chunks(conn, lease.run_id)
+    missing = [chunk for chunk in delivery.scan.chunks if chunk.number not in done]
+    before = delivery.scan.records - sum(chunk.records for chunk in missing)
+    _log.info("run %s: %s of %s chunks to land", lease.run_id, len(missing), len(delivery.scan.chunks))
+    with (
+        Heartbeat(database, lease) as heartbeat,
+        closing(_land_all(delivery, missing, lease, database, workers)) as landings,
+    ):
+        for landed in landings:
+            heartbeat.progress()
+            tally.add(landed)
+            on_progress(Progress(before + tally.records, delivery.scan.records))
 
 
 def _land_all(
     delivery: Delivery, chunks: list[Chunk], lease: Lease, database: Database, workers: int
-) -> Iterator[Tally]:
+) -> Generator[Tally]:
     """Lands the chunks, `workers` at a time, each worker with a connection of its own; yields as they get done."""
     with ExitStack() as stack:
         connections: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
@@ -132,37 +146,40 @@ def _land_chunk(
     return tally
 
 
-def _publish(client: IngestClaimClient, run_id: UUID, expected: int) -> None:
-    result = client.reconcile(run_id, expected)
+def _publish(database: Database, lease: Lease, expected: int) -> None:
+    # A connection of its own: one that had waited for the landing could be gone.
+    with connect(database) as conn:
+        result = IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected)
     if not result.is_valid:
         raise RunFailed(
-            f"expected {result.expected_count} records, landed {result.actual_count}: nothing of run {run_id} is active"
-            "; import the file again, and if that fails too, report it with `moat show`"
+            f"expected {result.expected_count} records, landed {result.actual_count}: nothing of run {lease.run_id} is"
+            " active; import the file again, and if that fails too, report it with `moat show`"
         )
 
 
 @contextmanager
-def _end_reported(client: IngestClaimClient, run_id: UUID) -> Iterator[None]:
+def _end_reported(database: Database, lease: Lease) -> Iterator[None]:
     """Reports a failure to the ledger: the run is `failed` at once, and nobody waits for its lease to go stale."""
     try:
         yield
     except (LeaseLost, RunFailed):
         raise
     except SourceChanged:
-        _report(client, run_id, "SOURCE_CHANGED")
+        _report(database, lease, "SOURCE_CHANGED")
         raise
     except Exception as fault:
-        _report(client, run_id, type(fault).__name__, getattr(fault, "sqlstate", None))
+        _report(database, lease, type(fault).__name__, getattr(fault, "sqlstate", None))
         reason = str(fault) if isinstance(fault, MoatError) else describe_error(fault)
         raise RunFailed(
-            f"run {run_id} is not complete, nothing of it is active: {reason}; import the file again to go on"
+            f"run {lease.run_id} is not complete, nothing of it is active: {reason}; import the file again to go on"
         ) from fault
     except BaseException:
-        _report(client, run_id, "INTERRUPTED")
+        _report(database, lease, "INTERRUPTED")
         raise
 
 
-def _report(client: IngestClaimClient, run_id: UUID, code: str, sqlstate: str | None = None) -> None:
+def _report(database: Database, lease: Lease, code: str, sqlstate: str | None = None) -> None:
     # Where even this cannot be said (the server is gone), the lease goes stale and the run is taken over then.
-    with suppress(MoatError, psycopg.Error):
-        client.finalize(run_id, 0, 0, 0, 0, {"fatal": True, "code": code, "sqlstate": sqlstate})
+    with suppress(MoatError, psycopg.Error), connect(database) as conn:
+        details = {"fatal": True, "code": code, "sqlstate": sqlstate}
+        IngestClaimClient(conn, lease=lease).finalize(lease.run_id, 0, 0, 0, 0, details)

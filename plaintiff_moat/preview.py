@@ -45,7 +45,7 @@ def preview_file(
 
     with connect(database) as conn:
         require_migrated(conn)
-        live = live_run_of_delivery(conn, source_system, delivery.batch_id, delivery.scan.file_hash)
+        live = live_run_of_delivery(conn, delivery.source_system, delivery.batch_id, delivery.scan.file_hash)
         known = sum(
             count_active_keys(conn, distinct.slice(first, KEYS_A_QUERY).to_list())
             for first in range(0, distinct.len(), KEYS_A_QUERY)

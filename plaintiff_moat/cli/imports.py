@@ -81,7 +81,7 @@ def _import_all(
     from plaintiff_moat.ledger.connect import resolve
     from plaintiff_moat.preview import preview_file
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     database = resolve(db)
     worst = Exit.DONE
     for file in files:
@@ -107,6 +107,13 @@ def _import_all(
             output.show_summary(summary, as_json=as_json)
             worst = max(worst, Exit.of_claim(summary.claim_status))
     return worst
+
+
+def _end_as_interrupted(*signals: signal.Signals) -> None:
+    """Makes these end the process as Ctrl-C does: the run's end is reported. Ignored ones (nohup) stay so."""
+    for number in signals:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _configure_logging(verbose: bool) -> None:

@@ -64,8 +64,7 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
         outcome = command.main(prog_name=prog_name, standalone_mode=False)
         code = outcome if isinstance(outcome, int) else Exit.DONE
     except click.ClickException as refusal:
-        refusal.show()
-        code = Exit.REFUSED
+        code = _complain(refusal.format_message(), Exit.REFUSED)
     except click.Abort as stop:
         # click makes an Abort of Ctrl-C as well as of a question that was not answered with yes
         interrupted = isinstance(stop.__cause__, KeyboardInterrupt)

@@ -30,13 +30,24 @@ _WIDE = 200
 
 def show_json(value: Any) -> None:
     """One line of JSON on stdout; ids as text, times in ISO 8601."""
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False))
+    click.echo(json.dumps(_shown(value), ensure_ascii=False))
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _shown(value: Any) -> Any:
+    """The value as JSON knows it, its texts redacted."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case Decimal():
+            return float(value)
+        case datetime():
+            return value.isoformat()
+        case dict():
+            return {name: _shown(held) for name, held in value.items()}
+        case list() | tuple():
+            return [_shown(held) for held in value]
+        case _:
+            return redact(str(value))
 
 
 def show_summary(summary: ImportSummary, *, as_json: bool) -> None:
@@ -44,7 +55,8 @@ def show_summary(summary: ImportSummary, *, as_json: bool) -> None:
     if as_json:
         show_json(asdict(summary))
         return
-    click.echo(f"{summary.filename}  ({summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping})")
+    named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
+    click.echo(f"{summary.filename}  ({redact(named)})")
     click.echo(f"  {_headline(summary)}")
     if summary.dry_run or summary.claim_status == "claimed":
         _show_counts(summary)
@@ -129,7 +141,7 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     if isinstance(value, dict):
-        return redact(json.dumps(value, default=_plain))
+        return json.dumps(_shown(value), ensure_ascii=False)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return redact(f"{value:,}" if name.startswith("rows_") else str(value))

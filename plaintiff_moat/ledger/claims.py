@@ -114,7 +114,7 @@ class IngestClaimClient:
         lease: Lease | None = None,
     ) -> None:
         self._conn = conn
-        self.worker_id = lease.worker_id if lease else worker_id or default_worker_id()
+        self.worker_id = lease.worker_id if lease else redact(worker_id) or default_worker_id()
         self._attempts: dict[UUID, int] = {lease.run_id: lease.attempt} if lease else {}
 
     def claim(
@@ -138,7 +138,7 @@ class IngestClaimClient:
             source_batch_id=source_batch_id,
             file_hash=file_hash,
             filename=redact(filename),
-            import_kind=import_kind,
+            import_kind=redact(import_kind),
             worker_id=self.worker_id,
             reader_fingerprint=reader_fingerprint,
             expected_count=expected_count,

@@ -87,9 +87,13 @@ def connect(
         options["connect_timeout"] = _TIMEOUT
     try:
         url = make_conninfo(database.url, **options)
-        return psycopg.connect(url, autocommit=autocommit, prepare_threshold=None)
+        conn = psycopg.connect(url, autocommit=autocommit, prepare_threshold=None)
     except psycopg.Error as error:
         reason = _reason(str(error))
+    else:
+        # said with each BEGIN: whatever the database's default is, a publication sees what it waited for
+        conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        return conn
     raise DatabaseUnreachable(f"no connection to {database}: {reason}{_cure(database)}")
 
 

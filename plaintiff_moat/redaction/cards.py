@@ -15,6 +15,7 @@ from plaintiff_moat.redaction.context import in_fraction, in_identifier
 __all__ = ["cards", "marked_cards"]
 
 _SHORTEST, _LONGEST = 13, 19
+_LENGTHS = range(_SHORTEST, _LONGEST + 1)
 _ISSUERS: tuple[tuple[range, bytes], ...] = (
     (range(13, 20, 3), b"4"),  # Visa
     (range(16, 17), b"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"),  # Mastercard
@@ -117,7 +118,9 @@ def _fills(reading: bytes, groups: list[Span]) -> bool:
 
 
 def _is_unbroken(reading: bytes, group: Span) -> bool:
-    if not _is_issued(reading, [group]):
+    if _size(group) not in _LENGTHS or not _prefixes(_size(group)).match(reading, *group):
+        return False
+    if not _passes_luhn(reading[group[0] : group[1]]) or in_identifier(reading, *group):
         return False
     is_phone = _size(group) == _INTERNATIONAL_PHONE and reading[group[0] - 1 : group[0]] == b"+"
     return not is_phone and not in_fraction(reading, group[0])
@@ -133,7 +136,7 @@ def _is_number(reading: bytes, groups: list[Span]) -> bool:
 
 def _is_issued(reading: bytes, groups: list[Span]) -> bool:
     digits = b"".join([reading[start:end] for start, end in groups])
-    if not _SHORTEST <= len(digits) <= _LONGEST:
+    if len(digits) not in _LENGTHS:
         return False
     if not _prefixes(len(digits)).match(digits) and not _is_grouped_uatp(groups, digits):
         return False

@@ -62,6 +62,7 @@ create table ingest.import_runs (
     rollback_reason text,
     publish_seq bigint,
     reader_fingerprint text,
+    expected_count integer,
     ended_attempt integer,
     identity_required boolean not null default false,
     constraint import_runs_names_are_given check (source_system <> '' and source_batch_id <> '' and file_hash <> ''),
@@ -105,8 +106,7 @@ comment on column ingest.import_runs.import_kind is 'What the records are; plain
 comment on column ingest.import_runs.status is 'Where the run stands; the legal transitions are on the type.';
 comment on column ingest.import_runs.attempt is 'How often the run was claimed. It is the fencing token: a write that names an older one is refused.';
 comment on column ingest.import_runs.worker_id is 'Who holds, or last held, the lease.';
-comment on column ingest.import_runs.rows_fetched is
-    'Records of the file: from the claim on the independent count, once completed the recounted one.';
+comment on column ingest.import_runs.rows_fetched is 'Records of the file, as recounted when the run was completed.';
 comment on column ingest.import_runs.rows_inserted is 'Records that represent their key; kept right when another run is undone.';
 comment on column ingest.import_runs.rows_skipped is 'Valid records whose key another record represents.';
 comment on column ingest.import_runs.rows_errored is 'Rejected records.';
@@ -119,6 +119,8 @@ comment on column ingest.import_runs.rolled_back_at is 'When the run was undone.
 comment on column ingest.import_runs.rollback_reason is 'Why the run was undone.';
 comment on column ingest.import_runs.publish_seq is 'Order of publication within the source system; stays after a rollback.';
 comment on column ingest.import_runs.reader_fingerprint is 'Mapping and reader version that produced the landed rows; a run is never continued under another.';
+comment on column ingest.import_runs.expected_count is
+    'The independent count that came with the claim; nobody changes it afterwards, and no other count completes the run.';
 comment on column ingest.import_runs.ended_attempt is 'The attempt whose holder itself reported the end (finalize or reconcile).';
 comment on column ingest.import_runs.identity_required is
     'True once the run was taken over from a holder that did not report its end: callers must name their attempt.';

@@ -1,10 +1,10 @@
 -- The state machine of a run, for every writer alike: the functions, and an operator's
 -- `update ingest.import_runs set status = 'failed' …`, which is thereby legal, recorded, and fences the worker.
 
+-- Runs with the caller's rights: that is how it tells the functions of this schema from a statement by hand.
 create function ingest._guard_run()
 returns trigger
 language plpgsql
-security definer
 set search_path = ''
 as $$
 begin
@@ -30,6 +30,11 @@ begin
     end) then
         raise exception 'a run does not go from % to %', old.status, new.status
             using errcode = 'ML003', hint = 'the legal transitions stand on the type ingest.import_status';
+    end if;
+
+    if new.status <> old.status and new.status in ('completed', 'rolled_back') and current_user <> 'moat_owner' then
+        raise exception 'a run becomes % by what the functions do to its records, not by its status', new.status
+            using errcode = 'ML003', hint = 'call ingest.reconcile_import_run or ingest.rollback_import_run';
     end if;
 
     if new.attempt < old.attempt

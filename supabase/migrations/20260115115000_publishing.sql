@@ -10,6 +10,11 @@ as $$
 declare
     v_source_system text;
 begin
+    -- After the wait below each statement has to see what was committed meanwhile.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'publishing and undoing need read committed, not %', current_setting('transaction_isolation')
+            using errcode = 'active_sql_transaction', hint = 'call it in a transaction of its own';
+    end if;
     select r.source_system into v_source_system from ingest.import_runs as r where r.id = p_run_id;
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';
@@ -85,9 +90,11 @@ $$;
 comment on function ingest._take_keys(uuid) is
     'Gives the run every key of its valid records that nobody holds, the first record of the file winning; how many.';
 
-create type ingest.landed_counts as (landed integer, rejected integer);
+create type ingest.landed_counts as (landed integer, rejected integer, is_whole boolean);
 
-comment on type ingest.landed_counts is 'How many records of a run are landed, and how many of these are rejects.';
+comment on type ingest.landed_counts is
+    'How many records of a run are landed, how many of these are rejects, and whether its chunks are all of a file:'
+    ' numbered from 0, each beginning at the byte and at the record where the one before it ends.';
 
 create function ingest._count_landed(p_run_id uuid)
 returns ingest.landed_counts
@@ -96,12 +103,31 @@ stable
 security definer
 set search_path = ''
 as $$
-    select row(count(*), count(l.error_code))::ingest.landed_counts
-    from ingest.landed_rows as l
-    where l.import_run_id = p_run_id
+    with placed as (
+        select
+            c.chunk_no = row_number() over run - 1
+            and c.byte_start = coalesce(lag(c.byte_end) over run, c.byte_start)
+            and c.first_row = 1 + coalesce(sum(c.records) over (run rows between unbounded preceding and 1 preceding), 0)
+                as fits,
+            c.records
+        from ingest.landed_chunks as c
+        where c.import_run_id = p_run_id
+        window run as (order by c.chunk_no)
+    ),
+    chunks as (
+        select coalesce(bool_and(placed.fits), true) as fit, coalesce(sum(placed.records), 0) as records
+        from placed
+    ),
+    recounted as (
+        select count(*) as landed, count(l.error_code) as rejected
+        from ingest.landed_rows as l
+        where l.import_run_id = p_run_id
+    )
+    select row(recounted.landed, recounted.rejected, chunks.fit and chunks.records = recounted.landed)::ingest.landed_counts
+    from recounted, chunks
 $$;
 
-comment on function ingest._count_landed(uuid) is 'Recounts the landed rows of a run.';
+comment on function ingest._count_landed(uuid) is 'Recounts the landed rows of a run and proves that its chunks tile the file.';
 
 create function ingest._complete(p_run_id uuid, p_fetched integer, p_inserted integer, p_errored integer)
 returns void
@@ -179,7 +205,10 @@ begin
         v_run.attempt,
         jsonb_build_object('status', v_run.status) || p_counts
     );
-    perform ingest._fail(p_run_id, jsonb_build_object('fatal', true, 'code', 'RECONCILIATION_MISMATCH') || p_counts);
+    perform ingest._fail(
+        p_run_id,
+        jsonb_strip_nulls(jsonb_build_object('fatal', true, 'code', 'RECONCILIATION_MISMATCH') || p_counts)
+    );
 end
 $$;
 

@@ -22,8 +22,10 @@ as $$
 declare
     v_run ingest.import_runs;
     v_refused_as text;
+    -- one vendor however it is spelled, as in the dedupe keys
+    v_source_system text := lower(trim(regexp_replace(p_source_system, '\s+', ' ', 'g')));
 begin
-    if coalesce(p_source_system, '') = '' or coalesce(p_source_batch_id, '') = '' or coalesce(p_file_hash, '') = '' then
+    if coalesce(v_source_system, '') = '' or coalesce(p_source_batch_id, '') = '' or coalesce(p_file_hash, '') = '' then
         raise exception 'a claim names its source system, batch and file hash' using errcode = 'invalid_parameter_value';
     end if;
 
@@ -31,11 +33,11 @@ begin
         loop
             insert into ingest.import_runs (
                 source_system, source_batch_id, file_hash, filename, import_kind,
-                status, attempt, worker_id, claimed_at, reader_fingerprint, rows_fetched
+                status, attempt, worker_id, claimed_at, reader_fingerprint, expected_count
             )
             values (
-                p_source_system, p_source_batch_id, p_file_hash, p_filename, coalesce(p_import_kind, 'plaintiff'),
-                'processing', 1, p_worker_id, clock_timestamp(), p_reader_fingerprint, coalesce(p_expected_count, 0)
+                v_source_system, p_source_batch_id, p_file_hash, p_filename, coalesce(p_import_kind, 'plaintiff'),
+                'processing', 1, p_worker_id, clock_timestamp(), p_reader_fingerprint, p_expected_count
             )
             on conflict (source_system, source_batch_id, file_hash) where status <> 'rolled_back' do nothing
             returning * into v_run;
@@ -47,7 +49,7 @@ begin
             -- A statement of its own: it sees what the winner of the race committed.
             select * into v_run
             from ingest.import_runs as r
-            where r.source_system = p_source_system
+            where r.source_system = v_source_system
                 and r.source_batch_id = p_source_batch_id
                 and r.file_hash = p_file_hash
                 and r.status <> 'rolled_back'
@@ -80,7 +82,7 @@ begin
             -- Somebody is changing the run at this very moment.
             select * into v_run
             from ingest.import_runs as r
-            where r.source_system = p_source_system
+            where r.source_system = v_source_system
                 and r.source_batch_id = p_source_batch_id
                 and r.file_hash = p_file_hash
                 and r.status <> 'rolled_back';
@@ -112,7 +114,7 @@ begin
         worker_id = p_worker_id,
         claimed_at = clock_timestamp(),
         error_details = null,
-        rows_fetched = coalesce(p_expected_count, r.rows_fetched),
+        expected_count = coalesce(p_expected_count, r.expected_count),
         reader_fingerprint = coalesce(p_reader_fingerprint, r.reader_fingerprint),
         -- The former holder may still be alive unless it is this worker or has itself reported the end.
         identity_required = r.identity_required or case r.status
@@ -196,6 +198,7 @@ as $$
 declare
     v_run ingest.import_runs;
     v_landed ingest.landed_counts;
+    v_expected integer;
     v_fatal boolean := coalesce(p_error_details ->> 'fatal', 'false') = 'true';
     v_completes boolean := coalesce(p_mark_completed, true) and not v_fatal;
 begin
@@ -239,28 +242,35 @@ begin
     end if;
 
     v_landed := ingest._count_landed(p_run_id);
-    if v_landed.landed = 0 and not exists (select from ingest.landed_chunks as c where c.import_run_id = p_run_id)
+    -- of the two counts that the landed rows are held against, the one that they contradict
+    v_expected := coalesce(nullif(v_run.rows_fetched, v_landed.landed), v_run.expected_count, v_landed.landed);
+    if v_landed.landed = 0
+        and v_run.expected_count is null
         and v_run.rows_fetched = v_run.rows_inserted + v_run.rows_skipped + v_run.rows_errored
     then
         -- The caller keeps its records elsewhere: there is nothing to publish and nothing to contradict it.
         perform ingest._complete(p_run_id, v_run.rows_fetched, v_run.rows_inserted, v_run.rows_errored);
-    elsif v_run.rows_fetched = v_landed.landed
+    elsif v_landed.is_whole
+        and v_landed.landed = coalesce(v_run.expected_count, v_landed.landed)
+        and v_run.rows_fetched = v_landed.landed
         and v_run.rows_errored = v_landed.rejected
         and v_run.rows_inserted + v_run.rows_skipped = v_landed.landed - v_landed.rejected
     then
         perform ingest._publish(p_run_id, v_landed);
     else
         perform ingest._fail_reconciliation(p_run_id, p_worker_id, jsonb_build_object(
-            'expected', v_run.rows_fetched,
+            'expected', v_expected,
             'actual', v_landed.landed,
-            'delta', v_landed.landed - v_run.rows_fetched,
+            'delta', v_landed.landed - v_expected,
             'reported', jsonb_build_object(
                 'rows_fetched', v_run.rows_fetched,
                 'rows_inserted', v_run.rows_inserted,
                 'rows_skipped', v_run.rows_skipped,
                 'rows_errored', v_run.rows_errored
             ),
-            'landed', jsonb_build_object('records', v_landed.landed, 'rejected', v_landed.rejected)
+            'landed', jsonb_build_object(
+                'records', v_landed.landed, 'rejected', v_landed.rejected, 'is_whole', nullif(v_landed.is_whole, true)
+            )
         ));
         return 'failed';
     end if;
@@ -287,7 +297,6 @@ as $$
 declare
     v_run ingest.import_runs;
     v_landed ingest.landed_counts;
-    v_announced integer;
     v_expected integer;
     v_holds boolean;
     v_counts jsonb;
@@ -302,10 +311,11 @@ begin
         perform ingest._require_lease(v_run, p_worker_id, p_attempt);
     end if;
 
-    select sum(c.records)::integer into v_announced from ingest.landed_chunks as c where c.import_run_id = p_run_id;
     v_landed := ingest._count_landed(p_run_id);
-    v_expected := coalesce(p_expected_count, v_run.rows_fetched);
-    v_holds := v_landed.landed = v_expected and v_landed.landed = coalesce(v_announced, 0);
+    v_expected := coalesce(p_expected_count, v_run.expected_count, v_run.rows_fetched);
+    v_holds := v_landed.is_whole
+        and v_landed.landed = v_expected
+        and v_landed.landed = coalesce(v_run.expected_count, v_landed.landed);
 
     if v_run.status = 'processing' and v_holds then
         perform ingest._publish(p_run_id, v_landed);
@@ -324,7 +334,8 @@ begin
     v_counts := jsonb_build_object(
         'expected', v_expected,
         'actual', v_landed.landed,
-        'delta', v_landed.landed - v_expected
+        'delta', v_landed.landed - v_expected,
+        'is_whole', nullif(v_landed.is_whole, true)
     );
     if v_run.status = 'processing' and not v_holds then
         perform ingest._fail_reconciliation(p_run_id, p_worker_id, v_counts);

@@ -111,6 +111,7 @@ select
     r.rows_inserted,
     r.rows_skipped,
     r.rows_errored,
+    r.expected_count,
     r.error_details,
     r.created_at,
     r.updated_at,
@@ -235,7 +236,7 @@ select
     r.updated_at,
     clock_timestamp() - r.updated_at as since_last_sign_of_life,
     r.is_stale,
-    r.rows_fetched as rows_expected,
+    r.expected_count as rows_expected,
     coalesce((select sum(c.records) from ingest.landed_chunks as c where c.import_run_id = r.id), 0) as rows_landed
 from ingest.v_runs as r
 where r.status = 'processing';

@@ -15,7 +15,6 @@ from ledger_steps import (
     Connection,
     announce,
     claim,
-    counts,
     details_of,
     events,
     fail,
@@ -50,7 +49,7 @@ def test_first_claim_is_claimed(conn: Connection) -> None:
     held = claim(conn, worker="worker-1", expected=7)
     row = run(conn, held.run_id)
     assert (held.status, held.attempt) == ("claimed", 1)
-    assert (row["status"], row["worker_id"], row["rows_fetched"]) == ("processing", "worker-1", 7)
+    assert (row["status"], row["worker_id"], row["expected_count"]) == ("processing", "worker-1", 7)
     assert row["claimed_at"] is not None
 
 
@@ -347,4 +346,4 @@ def test_claim_of_a_continued_run_keeps_the_expected_count(conn: Connection) -> 
     """A claim that brings no count leaves the one that came before it."""
     held = claim(conn, expected=5)
     claim(conn)
-    assert counts(conn, held.run_id) == (5, 0, 0, 0)
+    assert run(conn, held.run_id)["expected_count"] == 5

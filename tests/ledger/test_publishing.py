@@ -208,6 +208,39 @@ def test_counts_that_contradict_the_landed_rows_fail_the_run(
     assert active(conn) == {}
 
 
+def test_a_run_with_a_hole_is_not_whole(conn: Connection) -> None:
+    """As many rows as expected are not the file when a chunk between them is missing: neither report publishes them."""
+    held = claim(conn, expected=2)
+    land(conn, held, ["Ada"], chunk=0, first_row=1)
+    land(conn, held, ["Grace"], chunk=2, first_row=11)
+    assert reconcile(conn, held.run_id, 2, held=held) == (False, 2, 2, 0)
+    assert run(conn, held.run_id)["error_details"]["is_whole"] is False
+    assert active(conn) == {}
+
+
+def test_progress_and_reports_do_not_change_what_is_expected(conn: Connection) -> None:
+    """The count that came with the claim decides, whatever a holder reports of itself afterwards."""
+    for batch, complete in (("a", False), ("b", True)):
+        held = claim(conn, batch, expected=2)
+        land(conn, held, ["Ada"])
+        finalize(conn, held.run_id, (1, 1, 0, 0), held=held, completes=complete)
+        if not complete:
+            assert reconcile(conn, held.run_id, held=held) == (False, 2, 1, -1)
+        assert run(conn, held.run_id)["status"] == "failed"
+    held = claim(conn, "c", expected=2)
+    assert finalize(conn, held.run_id, (2, 2, 0, 0), held=held) == "failed"
+    assert active(conn) == {}
+
+
+def test_publishing_needs_read_committed(conn: Connection) -> None:
+    """In a transaction that cannot see what it waited for, nothing is published or undone."""
+    held = processing(conn, "a", ["Ada"])
+    for call in (lambda: reconcile(conn, held.run_id, 1, held=held), lambda: rollback(conn, held.run_id)):
+        with unchanged(conn), refused("25001"), conn.transaction():
+            conn.execute("set transaction isolation level repeatable read")
+            call()
+
+
 def test_a_contradicting_report_is_answered_again(conn: Connection) -> None:
     """A holder that missed the answer `failed` asks again and gets it, and nothing happens twice."""
     held = processing(conn, "batch-1", ["Ada"])

@@ -77,12 +77,13 @@ _A_RUN: dict[str, Callable[[Connection], UUID]] = {
 
 
 def test_only_the_legal_transitions(conn: Connection) -> None:
-    """Of all pairs of states, an UPDATE can take a run along the nine that stand on the type, and no other."""
+    """Of all pairs of states, the functions can take a run along the nine that stand on the type, and no other."""
     allowed = set()
     for state, target in product(_STATES, _STATES):
         with conn.transaction(force_rollback=True):
             run_id = _A_RUN[state](conn)
             change = f"update ingest.import_runs set {_CHANGES[target]} where id = %s".encode()
+            conn.execute("set local role moat_owner")  # as the functions do
             if (state, target) in _LEGAL:
                 conn.execute(change, (run_id,))
                 assert run(conn, run_id)["status"] == target
@@ -91,6 +92,14 @@ def test_only_the_legal_transitions(conn: Connection) -> None:
                 with refused(ILLEGAL_CHANGE), conn.transaction():
                     conn.execute(change, (run_id,))
     assert allowed == _LEGAL
+
+
+@pytest.mark.parametrize(("state", "target"), [("processing", "completed"), ("completed", "rolled_back")])
+def test_what_moves_records_is_not_done_by_hand(conn: Connection, state: str, target: str) -> None:
+    """An UPDATE cannot publish or undo a run, because it would not publish or undo its records."""
+    run_id = _A_RUN[state](conn)
+    with unchanged(conn), refused(ILLEGAL_CHANGE):
+        conn.execute(f"update ingest.import_runs set {_CHANGES[target]} where id = %s".encode(), (run_id,))
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "rolled_back"])
@@ -148,8 +157,10 @@ def test_impossible_completed_run_cannot_be_stored(conn: Connection, change: str
 def test_impossible_open_run_cannot_be_stored(conn: Connection) -> None:
     """No run is completed by hand whose counts do not add up, none is held without a lease, none is of nothing."""
     held = claim(conn, expected=5)
-    for change in (_CHANGES["completed"], "claimed_at = null", "rolled_back_at = clock_timestamp()"):
-        with unchanged(conn), refused(_CHECK_VIOLATION):
+    miscounted = _CHANGES["completed"] + ", rows_fetched = 5"
+    for change in (miscounted, "claimed_at = null", "rolled_back_at = clock_timestamp()"):
+        with unchanged(conn), refused(_CHECK_VIOLATION), conn.transaction():
+            conn.execute("set local role moat_owner")
             conn.execute(f"update ingest.import_runs set {change} where id = %s".encode(), (held.run_id,))
     with unchanged(conn), refused(_CHECK_VIOLATION):
         conn.execute("insert into ingest.import_runs (source_system, source_batch_id, file_hash) values ('', 'b', 'c')")

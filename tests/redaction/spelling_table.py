@@ -94,25 +94,43 @@ def _phone(random: Random) -> str:
 
 
 _LINES: tuple[Callable[[Random], str], ...] = (
-    lambda random: f"{_stamp(random)} run {_uuid(random)} claimed by worker host-{random.randint(1, 40)}:"
-    f"{random.randint(100, 65000)}:{random.getrandbits(24):06x}, attempt {random.randint(1, 4)}",
-    lambda random: f"{_stamp(random)} file_hash={hashlib.sha256(random.randbytes(8)).hexdigest()} "
-    f"bytes={random.randint(10**4, 10**8)} records={random.randint(10, 10**6)}",
-    lambda random: f"{_stamp(random)} landed row {random.randint(1, 10**6)} of {random.randint(1, 10**6)}, "
-    f"chunk {random.randint(0, 99)}, in {random.random() * 9:.3f} s; {sentence(random, 8)}",
-    lambda random: f'{_address(random)} - - [15/Jan/2026:{_time(random)} +0000] "GET /runs/{_uuid(random)}?page='
-    f'{random.randint(1, 99)}&size=50 HTTP/1.1" 200 {random.randint(100, 99999)} "-" "Mozilla/5.0 (X11; Linux x86_64)"',
-    lambda random: f'{{"ts": {random.randint(1_500_000_000_000, 1_800_000_000_000)}, "level": "info", "event": '
-    f'"{sentence(random, 6)}", "row": {random.randint(1, 10**6)}, "amount": "{_money(random)}"}}',
-    lambda random: f"2026-01-{random.randint(10, 28)}T{_time(random)}.{random_digits(random, 6)}Z warning "
-    f"PHONE_UNRECOGNISED row={random.randint(1, 10**6)} line={random.randint(1, 10**6)} {sentence(random, 10)}",
-    lambda random: f"{_stamp(random)} {sentence(random, 4)}, call {_phone(random)}, Albany NY "
-    f"{random_digits(random, 5)}-{random_digits(random, 4)}, judgment {_money(random)} of {random.randint(1, 12)}/"
-    f"{random.randint(1, 28)}/{random.randint(1990, 2026)}, index no. {random.randint(1, 999999):06}/"
-    f"{random.randint(1990, 2026)}",
-    lambda random: f"{_stamp(random)} [{random.randint(100, 65000)}] {_address(random)}:{random.randint(1024, 65535)} "
-    f"took {random.random()!r} s, {random.randint(0, 10**6):,} rows/s, {random.randint(1, 99)} % done",
+    lambda random: (
+        f"{_stamp(random)} run {_uuid(random)} claimed by worker host-{random.randint(1, 40)}:"
+        f"{random.randint(100, 65000)}:{random.getrandbits(24):06x}, attempt {random.randint(1, 4)}"
+    ),
+    lambda random: (
+        f"{_stamp(random)} file_hash={hashlib.sha256(random.randbytes(8)).hexdigest()} "
+        f"bytes={random.randint(10**4, 10**8)} records={random.randint(10, 10**6)}"
+    ),
+    lambda random: (
+        f"{_stamp(random)} landed row {random.randint(1, 10**6)} of {random.randint(1, 10**6)}, "
+        f"chunk {random.randint(0, 99)}, in {random.random() * 9:.3f} s; {sentence(random, 8)}"
+    ),
+    lambda random: (
+        f'{_address(random)} - - [15/Jan/2026:{_time(random)} +0000] "GET /runs/{_uuid(random)}?page='
+        f'{random.randint(1, 99)}&size=50 HTTP/1.1" 200 {random.randint(100, 99999)} "-" "Mozilla/5.0 (X11; Linux x86_64)"'
+    ),
+    lambda random: (
+        f'{{"ts": {random.randint(1_500_000_000_000, 1_800_000_000_000)}, "level": "info", "event": '
+        f'"{sentence(random, 6)}", "row": {random.randint(1, 10**6)}, "amount": "{_money(random)}"}}'
+    ),
+    lambda random: (
+        f"2026-01-{random.randint(10, 28)}T{_time(random)}.{random_digits(random, 6)}Z warning "
+        f"PHONE_UNRECOGNISED row={random.randint(1, 10**6)} line={random.randint(1, 10**6)} {sentence(random, 10)}"
+    ),
+    lambda random: (
+        f"{_stamp(random)} {sentence(random, 4)}, call {_phone(random)}, Albany NY "
+        f"{random_digits(random, 5)}-{random_digits(random, 4)}, judgment {_money(random)} of {random.randint(1, 12)}/"
+        f"{random.randint(1, 28)}/{random.randint(1990, 2026)}, index no. {random.randint(1, 999999):06}/"
+        f"{random.randint(1990, 2026)}"
+    ),
+    lambda random: (
+        f"{_stamp(random)} [{random.randint(100, 65000)}] {_address(random)}:{random.randint(1024, 65535)} "
+        f"took {random.random()!r} s, {random.randint(0, 10**6):,} rows/s, {random.randint(1, 99)} % done"
+    ),
     lambda random: f"{_stamp(random)} {sentence(random, 14)} ({random.randint(1, 500)})",
-    lambda random: f"{_stamp(random)} trace={random.getrandbits(128):032x} span={random.getrandbits(64):016x} "
-    f"epoch_ms={random.randint(1_500_000_000_000, 1_800_000_000_000)} {sentence(random, 6)}",
+    lambda random: (
+        f"{_stamp(random)} trace={random.getrandbits(128):032x} span={random.getrandbits(64):016x} "
+        f"epoch_ms={random.randint(1_500_000_000_000, 1_800_000_000_000)} {sentence(random, 6)}"
+    ),
 )

@@ -101,8 +101,6 @@ class Cluster:
 
     def create(self, user: ServerUser, binaries: Path) -> None:
         """Make the data folder with an empty database; nothing is left to mistake for it when that fails."""
-        for left_over in self.folder.glob("data.*"):
-            shutil.rmtree(left_over, ignore_errors=True)
         # a name of its own, because an initdb whose parent was killed may go on writing to the last one
         building = self.folder / f"data.{secrets.token_hex(4)}"
         user.make_folder(building)
@@ -118,6 +116,8 @@ class Cluster:
 
     def configure(self, user: ServerUser) -> None:
         """Write the server's settings and the one rule of access: the invoking user, through the socket."""
+        for left_over in self.folder.glob("data.*"):  # of a first start that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
         settings = _SETTINGS.format(
             port=PORT, socket_folder=self._fresh_socket_folder(user), data=_quoted(str(self.data))
         )
