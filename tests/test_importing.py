@@ -1,5 +1,6 @@
 """A file goes in once and whole, and comes out again: `import_file` and `preview_file` on a live database."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -15,6 +16,7 @@ from plaintiff_moat.errors import (
     DatabaseNotMigrated,
     DatabaseUnreachable,
     LeaseLost,
+    RunFailed,
     SourceChanged,
 )
 from plaintiff_moat.identify import compute_file_hash
@@ -363,3 +365,58 @@ def test_what_copy_could_choke_on_lands_as_sent(database: Database, conn: psycop
     assert counts(import_file(path, database)) == (len(cells), len(cells), 0, 0)
     landed = conn.execute("select extra ->> 'Notes' from ingest.plaintiffs_raw order by row_number").fetchall()
     assert [cell for (cell,) in landed] == cells
+
+
+def test_a_vendor_is_one_however_it_is_spelled(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """Two spellings of a source system are one vendor: its files share records and inherit them."""
+    first = import_file(csv_file("a.csv", ["Ada", "Ben"]), database, source_system="Acme  Corp")
+    second = import_file(csv_file("b.csv", ["Ada", "Cyd"]), database, source_system=" acme corp")
+    assert counts(second) == (2, 1, 1, 0)
+    assert first.source_system == second.source_system == "acme corp"
+    IngestClaimClient(conn).rollback(first.run_id, "wrong export")
+    assert active(conn) == {"Ada", "Cyd"}
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_lost_connections_fail_the_run_and_the_next_import_completes_it(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """With every connection of the import gone, the run is failed at once and the same file goes on from there."""
+    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
+
+    def cut(_: Progress) -> None:
+        conn.execute("""select pg_terminate_backend(pid) from pg_stat_activity
+            where application_name = 'plaintiff-moat' and datname = current_database() and pid <> pg_backend_pid()""")
+
+    with pytest.raises(RunFailed, match="nothing of it is active"):
+        import_file(path, database, workers=1, on_progress=cut)
+    assert conn.execute("select status::text from ingest.import_runs").fetchone() == ("failed",)
+    assert counts(import_file(path, database)) == (60, 60, 0, 0)
+    assert len(active(conn)) == 60
+
+
+@pytest.mark.parametrize("name", ["two\nlines.csv", "\x1b]0;title\x07.csv", os.fsdecode(b"caf\xe9.csv")])
+def test_a_file_may_have_any_name(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], name: str
+) -> None:
+    """What a terminal would obey, or what is no character, is not kept of a file's name."""
+    summary = import_file(csv_file("plain.csv", ["Ada"]).rename(csv_file("x.csv", []).with_name(name)), database)
+    (stored,) = conn.execute("select filename from ingest.import_runs").fetchone()
+    assert stored == summary.filename
+    assert stored.isprintable()
+
+
+@pytest.mark.parametrize(("source_system", "batch_id"), [("  ", None), ("s" * 300, None), ("s", "b" * 300), ("s", " ")])
+def test_names_that_cannot_identify_are_refused(
+    database: Database,
+    conn: psycopg.Connection,
+    csv_file: Callable[..., Path],
+    source_system: str,
+    batch_id: str | None,
+) -> None:
+    """A source system or batch that is empty or endless is refused before anything is written."""
+    with pytest.raises(BadInput, match="expected 1 to 256 characters"):
+        import_file(csv_file("a.csv", ["Ada"]), database, source_system=source_system, batch_id=batch_id)
+    assert everything(conn) == [0] * 7

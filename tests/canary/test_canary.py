@@ -34,7 +34,7 @@ def test_a_good_file_is_not_told_of_and_keeps_no_sensitive_column(scene: Scene) 
     assert scene.moat("reconcile", run, "--expected", "9", "--json") == 3
     assert scene.moat("rollback", run, "--reason", f"held {scene.canaries.both()}") == 0
     scene.show_everything()
-    scene.assert_silent()
+    assert scene.leaks() == {}
 
     landed = dict.fromkeys(("Notes", *SENSITIVE), "")
     for (extra,) in scene.conn.execute("select extra from ingest.landed_rows"):
@@ -69,7 +69,7 @@ def test_rejected_records_do_not_tell(scene: Scene) -> None:
         file.write(b"\r\n".join([*damaged, b""]))
     scene.moat("import", str(path))
     scene.moat("import", str(path), *COMMIT)
-    scene.assert_silent()
+    assert scene.leaks() == {}
     codes = {code for (code,) in scene.conn.execute("select error_code from ingest.v_rejects")}
     assert codes >= {"INVALID_AMOUNT", "INVALID_DATE", "MISSING_PLAINTIFF_NAME", "RECORD_TOO_LARGE", "NUL_CHARACTER"}
     assert len(codes) >= 7, codes
@@ -92,7 +92,7 @@ def test_a_malformed_record_is_kept_without_its_numbers(scene: Scene) -> None:
         file.write(b"Gus," + new.ssn("\xad").encode("latin-1") + b"," + new.ssn("\u2013").encode("cp1252") + b"\n")
     scene.moat("import", str(path))
     scene.moat("import", str(path), *COMMIT)
-    scene.assert_silent()
+    assert scene.leaks() == {}
     (kept,) = scene.conn.execute("select string_agg(raw_payload::text, '') from ingest.v_rejects").fetchone()
     assert "REDACTED" in kept
 
@@ -122,7 +122,7 @@ def test_refused_files_do_not_tell(scene: Scene) -> None:
         paths[-1].write_bytes(content)
     scene.moat("import", *map(str, paths), *COMMIT)
     scene.moat("import", *map(str, paths), "--verbose")
-    scene.assert_silent()
+    assert scene.leaks() == {}
     assert scene.said("stdout").count('"error"') >= len(contents) - 2
 
 
@@ -141,7 +141,7 @@ def test_what_is_given_on_the_command_line_does_not_come_back(scene: Scene) -> N
         (new.both(),),
     ):
         assert scene.moat(*arguments) == 2, arguments
-    scene.assert_silent()
+    assert scene.leaks() == {}
 
 
 def test_file_names_do_not_tell(scene: Scene) -> None:
@@ -160,7 +160,7 @@ def test_file_names_do_not_tell(scene: Scene) -> None:
     assert scene.moat("import", *map(str, paths), *COMMIT) == 0
     assert scene.moat("import", *map(str, paths), "--verbose") == 0
     scene.moat("runs")
-    scene.assert_silent()
+    assert scene.leaks() == {}
 
 
 FAULTS = {
@@ -186,7 +186,7 @@ def test_a_database_that_fails_on_a_row_does_not_tell(scene: Scene) -> None:
     assert scene.moat("import", *files, *COMMIT) == 3
     assert scene.moat("import", *files[:2], "--commit") == 3
     scene.show_everything()
-    scene.assert_silent()
+    assert scene.leaks() == {}
     runs = scene.conn.execute("select status::text, error_details ->> 'sqlstate' from ingest.import_runs").fetchall()
     assert {status for status, _ in runs} == {"failed"}
     assert sorted(state for _, state in runs) == sorted(
@@ -223,7 +223,7 @@ def test_a_program_that_lands_a_chunk_twice_does_not_tell(scene: Scene) -> None:
     """A value that is no number, a chunk landed twice, and an error that nobody catches, with `install()` alone."""
     assert scene.moat(str(scene.file()), python=("-c", LAND_TWICE)) == 1
     assert [state for state in ("22P02", "23505", "23502") if state not in scene.said("stderr")] == []
-    scene.assert_silent()
+    assert scene.leaks() == {}
 
 
 @pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout"])
@@ -233,7 +233,7 @@ def test_a_timeout_in_the_middle_of_a_row_does_not_tell(scene: Scene, setting: s
     scene.execute(f"select pg_advisory_lock({PAUSE})")
     scene.execute(f"do $$ begin execute format('alter database %I set {setting} = 2000', current_database()); end $$")
     assert scene.moat("import", str(scene.file()), *COMMIT) in {2, 3}
-    scene.assert_silent()
+    assert scene.leaks() == {}
 
 
 @pytest.mark.parametrize("end", ["terminate", "cancel"])
@@ -245,7 +245,7 @@ def test_an_end_from_outside_does_not_tell(scene: Scene, end: str) -> None:
     with scene.started("import", str(scene.file()), *COMMIT) as process:
         scene.execute(f"select {function}({scene.until_waiting('advisory')})")
     assert process.returncode in {2, 3}
-    scene.assert_silent()
+    assert scene.leaks() == {}
 
 
 def test_a_deadlock_does_not_tell(scene: Scene, db_url: str) -> None:
@@ -268,7 +268,7 @@ def test_a_deadlock_does_not_tell(scene: Scene, db_url: str) -> None:
         other.rollback()
     assert process.returncode == 3
     assert "40P01" in scene.said("stderr")
-    scene.assert_silent()
+    assert scene.leaks() == {}
 
 
 def test_the_search_finds_a_number_in_any_disguise() -> None:
