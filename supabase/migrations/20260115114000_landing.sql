@@ -2,6 +2,18 @@
 -- announcement and against the lease. COPY needs no more than INSERT on landed_rows, and row-level security would refuse
 -- it, so the guard is what keeps a zombie's rows out.
 
+create function ingest.lease_attempt(p_run_id uuid)
+returns integer
+language sql
+volatile  -- sees the claim made by the same statement
+security definer
+set search_path = ''
+as $$
+    select r.attempt from ingest.import_runs as r where r.id = p_run_id
+$$;
+
+comment on function ingest.lease_attempt(uuid) is 'The run''s attempt: the fencing token of whoever claimed it last.';
+
 create function ingest._require_lease(p_run ingest.import_runs, p_worker_id text, p_attempt integer)
 returns void
 language plpgsql

@@ -131,18 +131,6 @@ comment on function ingest.claim_import_run(text, text, text, text, text, text, 
     'Claims a delivery. claimed: the caller holds the lease; duplicate: it is completed already; in_progress: another'
     ' worker holds it. Every answer is recorded as an event. Never waits for a load.';
 
-create function ingest.lease_attempt(p_run_id uuid)
-returns integer
-language sql
-volatile  -- sees the claim made by the same statement
-security definer
-set search_path = ''
-as $$
-    select r.attempt from ingest.import_runs as r where r.id = p_run_id
-$$;
-
-comment on function ingest.lease_attempt(uuid) is 'The run''s attempt: the fencing token of whoever claimed it last.';
-
 create function ingest.heartbeat_import_run(
     p_run_id uuid,
     p_worker_id text default null,

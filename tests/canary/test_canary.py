@@ -71,8 +71,10 @@ def test_rejected_records_do_not_tell(scene: Scene) -> None:
     scene.moat("import", str(path), *COMMIT)
     assert scene.leaks() == {}
     codes = {code for (code,) in scene.conn.execute("select error_code from ingest.v_rejects")}
-    assert codes >= {"INVALID_AMOUNT", "INVALID_DATE", "MISSING_PLAINTIFF_NAME", "RECORD_TOO_LARGE", "NUL_CHARACTER"}
-    assert len(codes) >= 7, codes
+    assert codes == {
+        "INVALID_AMOUNT", "AMOUNT_OUT_OF_RANGE", "INVALID_DATE", "MISSING_PLAINTIFF_NAME", "WRONG_FIELD_COUNT",
+        "MALFORMED_RECORD", "NUL_BYTE", "UNCLOSED_QUOTE", "BAD_ENCODING",
+    }  # fmt: skip
 
 
 def test_a_malformed_record_is_kept_without_its_numbers(scene: Scene) -> None:
@@ -81,8 +83,7 @@ def test_a_malformed_record_is_kept_without_its_numbers(scene: Scene) -> None:
     path = write_csv(scene.folder / "plain.csv", [["Plaintiff Name", "Email", "Notes"], ["Ada", new.both(), "valid"]])
     lines = (
         new.both(),
-        f"Ben,{new.ssn(',')}",
-        f"Cyd,{new.card(',')}",
+        f"Ben,{new.ssn(' ')},{new.card(',')},",
         f'Dot,"{new.ssn()} " {new.card("-")},',
         f"Eve,{new.ssn('%2D')},{new.card('/')}\xad,",
         f'Fay,"{new.both()}\nEva",{new.ssn("")},"',
@@ -149,7 +150,7 @@ def test_file_names_do_not_tell(scene: Scene) -> None:
     paths = []
     for ssn, card in (
         ("-", " "), ("", ""), (".", "-"), ("_", "_"), ("\u2011", "\xa0"), ("%2D", "%20"), ("\uff0d", "\u2013"),
-        ("\n", "\n"), ("\x1b", " "), (" & ", " "), ("\u200b", "\u200b"),
+        ("\n", "\n"), ("\x1b", " "), ("\u200b", "\u200b"),
     ):  # fmt: skip
         name = f"a {scene.canaries.ssn(ssn)} b {scene.canaries.card(card)}.csv"
         paths.append(scene.folder / name)

@@ -40,9 +40,10 @@ CARD_ISSUERS: dict[str, tuple[tuple[str, int], ...]] = {
 CARD_GROUPINGS = GROUPINGS
 
 _WORDS = (
-    "the run of this vendor was claimed by another worker and its records are published once more after review while"
-    " a chunk waits for its turn so that nothing is lost when the server goes away in the middle of a landing"
-).split()
+    "the", "run", "of", "this", "vendor", "was", "claimed", "by", "another", "worker", "and", "its", "records", "are",
+    "published", "once", "more", "after", "review", "while", "a", "chunk", "waits", "for", "its", "turn", "so", "that",
+    "nothing", "is", "lost", "when", "the", "server", "goes", "away", "in", "the", "middle", "of", "a", "landing",
+)  # fmt: skip
 
 
 def issued_ssn(random: Random) -> str:
@@ -108,7 +109,7 @@ _LINES: tuple[Callable[[Random], str], ...] = (
     ),
     lambda random: (
         f'{_address(random)} - - [15/Jan/2026:{_time(random)} +0000] "GET /runs/{_uuid(random)}?page='
-        f'{random.randint(1, 99)}&size=50 HTTP/1.1" 200 {random.randint(100, 99999)} "-" "Mozilla/5.0 (X11; Linux x86_64)"'
+        f'{random.randint(1, 99)}&size=50 HTTP/1.1" 200 {random.randint(100, 99999)} "-" "Mozilla/5.0 (X11; Linux)"'
     ),
     lambda random: (
         f'{{"ts": {random.randint(1_500_000_000_000, 1_800_000_000_000)}, "level": "info", "event": '
