@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
 
-.PHONY: demo test lint types bench-data clean
+.PHONY: demo test test-slow lint types clean
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
@@ -16,7 +16,10 @@ demo: .venv/.installed  ## Import the example into a database of its own, twice
 	BIN=$(BIN) MOAT_HOME=$(DEMO_HOME) sh examples/demo.sh
 
 test: .venv/.installed lint types  ## Linters, types and tests, on an embedded PostgreSQL
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+test-slow: .venv/.installed  ## The full acceptance runs of what `make test` samples
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: .venv/.installed  ## ruff and the import contract
 	$(BIN)/ruff check .

@@ -156,7 +156,7 @@ def _speeds(tools: Mapping[str, Redactor], count: int, passes: int, seed: int) -
 
 
 def _random(*seed: object) -> Random:
-    return Random(repr(seed))  # noqa: S311 - draws examples, not secrets
+    return Random(repr(seed))
 
 
 def _line(random: Random, number: int) -> str:

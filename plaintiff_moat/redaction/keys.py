@@ -13,13 +13,15 @@ __all__ = ["is_sensitive", "reduced"]
 
 _TERMS = frozenset(
     {
-        "ssn", "ssno", "socsec", "socialsecurity", "socialinsurance", "sin",
-        "itin", "tin", "ein", "fein", "taxid", "taxidnumber", "taxno", "taxnumber", "taxpayerid",
-        "dob", "dateofbirth", "birthdate", "birthday",
+        "ssn", "ssno", "ssnum", "ssnumber", "ssnbr",
+        "socsec", "socialsec", "socialno", "socialnumber", "socialsecurity", "socialinsurance", "sin",
+        "itin", "tin", "ein", "fein", "taxid", "taxidnumber", "taxno", "taxnumber", "taxpayerid", "fedid", "federalid",
+        "dob", "dateofbirth", "datebirth", "birthdate", "birthdt", "birthday",
         "cardnumber", "cardno", "cardnum", "cardnbr", "ccnumber", "ccno", "ccnum", "creditcard", "debitcard",
         "cvv", "cvc", "cvn", "securitycode",
         "accountnumber", "accountno", "accountnum", "accountnbr", "acctnumber", "acctno", "acctnum", "acctnbr",
-        "bankaccount", "iban", "routingnumber", "routingno", "abanumber",
+        "bankaccount", "bankacct", "iban", "routingnumber", "routingno", "abanumber",
+        "driverslic", "driverlic",
         "driverslicense", "driverlicense", "driverslicence", "driverlicence", "dlnumber", "dlno",
         "passport", "nationalid", "pin", "pinnumber",
         "password", "passwd", "pwd", "passcode", "passphrase", "apikey", "accesstoken", "refreshtoken",
@@ -27,7 +29,7 @@ _TERMS = frozenset(
     }
 )  # fmt: skip
 # As words within a name these mean too much: `token_count`, `secret_santa`.
-_WHOLE = frozenset({"token", "secret", "pan", "cc"})
+_WHOLE = frozenset({"token", "secret", "pan", "cc", "ss", "social"})
 _STEMS = ("socialsecurity", "socialinsurance", "creditcard", "debitcard", "cardnumber", "taxpayerid", "dateofbirth")
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|[\W_]+")
 _WORDS = 40  # of a name that are looked at

@@ -3,7 +3,7 @@
 from typing import overload
 
 from plaintiff_moat.redaction.contacts import emails, phones
-from plaintiff_moat.redaction.rules import find
+from plaintiff_moat.redaction.rules import Finding, find
 
 __all__ = ["CARD_TOKEN", "EMAIL_TOKEN", "PHONE_TOKEN", "SSN_TOKEN", "contains_pii", "redact"]
 
@@ -52,12 +52,8 @@ def redact(
         return text
     if redact_email:
         text = _replaced(text, [(start, end, EMAIL_TOKEN) for start, end in emails(text)])
-    for _ in range(_PASSES):
-        found = find(text)
-        wanted = [finding for finding in found if (redact_card if finding.is_card else redact_ssn)] if found else found
-        if not wanted:
-            break
-        text = _replaced(text, [(start, end, CARD_TOKEN if is_card else SSN_TOKEN) for start, end, is_card in wanted])
+    if found := find(text):
+        text = _hidden(text, found, redact_ssn=redact_ssn, redact_card=redact_card)
     if redact_phone:
         text = _replaced(text, [(start, end, PHONE_TOKEN) for start, end in phones(text)])
     return text
@@ -66,6 +62,16 @@ def redact(
 def contains_pii(text: str | None) -> bool:
     """Whether `redact` would find a social security or card number."""
     return bool(text and find(text))
+
+
+def _hidden(text: str, found: list[Finding], *, redact_ssn: bool, redact_card: bool) -> str:
+    for _ in range(_PASSES):
+        wanted = [finding for finding in found if (redact_card if finding.is_card else redact_ssn)]
+        if not wanted:
+            break
+        text = _replaced(text, [(start, end, CARD_TOKEN if is_card else SSN_TOKEN) for start, end, is_card in wanted])
+        found = find(text)
+    return text
 
 
 def _replaced(text: str, found: list[tuple[int, int, str]]) -> str:

@@ -73,3 +73,33 @@ def test_any_header_gets_as_many_different_labels_as_it_has_columns(header):
     assert len(set(names)) == len(header)
     assert all(name and name.isprintable() for name in names)
     assert json.loads(json.dumps(names, ensure_ascii=False).encode()) == list(names)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "SS#",
+        "SS No",
+        "Debtor SS#",
+        "DEF_SS_NUM",
+        "Social",
+        "Social #",
+        "Social Sec #",
+        "Date/Birth",
+        "Bank Acct",
+        "Fed ID",
+        "Driver Lic #",
+        "Drivers Lic",
+        "PAN",
+        "CC",
+    ],
+)
+def test_what_vendors_call_their_sensitive_columns(header):
+    """Abbreviations that a clerk would understand are understood."""
+    assert is_sensitive(header)
+
+
+@pytest.mark.parametrize("header", ["Business Name", "Class No", "Account Name", "Social Worker", "Filing Date", "SSL"])
+def test_what_only_looks_like_one(header):
+    """Words that contain or resemble the terms are ordinary columns."""
+    assert not is_sensitive(header)
