@@ -149,8 +149,8 @@ def _speeds(tools: Mapping[str, Redactor], count: int, passes: int, seed: int) -
     ]
     return (
         f"## Speed\n\n{count:,} log lines with digits ({megabytes / count * 1e6:.0f} bytes each, one in {ONE_IN} with "
-        f"a number to hide), and {len(clean):,} clean ones of {sum(map(len, clean)) / len(clean):.0f} characters without "
-        "a digit; processor time.\n\n"
+        f"a number to hide), and {len(clean):,} clean ones of {sum(map(len, clean)) / len(clean):.0f} characters "
+        "without a digit; processor time.\n\n"
         + _table(["", "s", "MB/s", "µs a line", "µs a clean line", "times as long"], rows)
     )
 

@@ -58,7 +58,7 @@ def open_delivery(
             raise BadInput(f"the {name} is empty or too long: expected 1 to {NAME_LIMIT} characters")
     chosen = mapping_for(source_system, mapping)
     scanned = scan(path)
-    filename = redact(_printable(scanned.name))
+    filename = _printable(redact(scanned.name))  # in this order: an invisible character joins the groups of a number
     try:
         bound = chosen.bind(scanned.header)
     except BadInput as refusal:

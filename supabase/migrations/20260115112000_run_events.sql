@@ -18,7 +18,8 @@ create table ingest.run_events (
     constraint run_events_kinds check (event in (
         'created', 'claimed', 'reclaimed', 'taken_over', 'duplicate_blocked', 'in_progress_refused', 'failed',
         'completed', 'reconciled', 'reconciliation_failed', 'counts_corrected', 'rolled_back'
-    ))
+    )),
+    constraint run_events_hold_no_numbers check (ingest.redact(details) = details)
 );
 
 create index run_events_duplicates on ingest.run_events (at desc) where event = 'duplicate_blocked';
@@ -112,10 +113,10 @@ begin
     v_event.import_run_id := p_run_id;
     v_event.at := clock_timestamp();
     v_event.actor := session_user;
-    v_event.worker_id := p_worker_id;
+    v_event.worker_id := ingest.redact(p_worker_id);
     v_event.attempt := p_attempt;
     v_event.event := p_event;
-    v_event.details := jsonb_strip_nulls(coalesce(p_details, '{}'));
+    v_event.details := ingest.redact(jsonb_strip_nulls(coalesce(p_details, '{}')));
     v_event.hash := ingest._event_hash(v_event);
 
     insert into ingest.run_events select v_event.*;

@@ -8,6 +8,11 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+    new.filename := ingest.redact(new.filename);
+    new.worker_id := ingest.redact(new.worker_id);
+    new.error_details := ingest.redact(new.error_details);
+    new.rollback_reason := ingest.redact(new.rollback_reason);
+
     if tg_op = 'INSERT' then
         if new.status not in ('pending', 'processing') then
             raise exception 'a run begins as pending or processing, not as %', new.status using errcode = 'ML003';

@@ -68,7 +68,8 @@ grant execute on function
     ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
     ingest.heartbeat_import_run(uuid, text, integer),
     ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer),
-    ingest.active_keys(uuid[])
+    ingest.active_keys(uuid[]),
+    ingest.redact(text)
 to dragonfly_app, service_role;
 
 grant execute on function

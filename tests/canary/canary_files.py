@@ -1,4 +1,4 @@
-"""Vendor files with a number of its own in every cell, in the header and in the file's name, and the search for them."""
+"""Vendor files with a number of its own in every cell, in the header and the file's name, and the search for them."""
 
 import csv
 import re
