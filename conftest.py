@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -13,6 +14,10 @@ from psycopg import sql
 from plaintiff_moat.ledger import migrate
 from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.embedded import EmbeddedServer
+
+# A deadline is a timing, and a timing is no test.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 _UNSAFE_BUT_FAST = ("fsync", "full_page_writes", "synchronous_commit")
 

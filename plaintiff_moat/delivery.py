@@ -58,7 +58,8 @@ def open_delivery(
             raise BadInput(f"the {name} is empty or too long: expected 1 to {NAME_LIMIT} characters")
     chosen = mapping_for(source_system, mapping)
     scanned = scan(path)
-    filename = _printable(redact(scanned.name))  # in this order: an invisible character joins the groups of a number
+    # twice: what is not printed can join the groups of a number, and what replaces it can part another
+    filename = redact(_printable(redact(scanned.name)))
     try:
         bound = chosen.bind(scanned.header)
     except BadInput as refusal:
@@ -67,7 +68,7 @@ def open_delivery(
         scan=scanned,
         mapping=bound,
         source_system=source_system,
-        batch_id=batch_id or compute_batch_id(source_system, filename)[:NAME_LIMIT],
+        batch_id=batch_id or redact(compute_batch_id(source_system, filename)[:NAME_LIMIT]),
         filename=filename,
     )
 

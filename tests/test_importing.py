@@ -24,6 +24,7 @@ from plaintiff_moat.importer import Progress, import_file
 from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
 from plaintiff_moat.preview import preview_file
+from plaintiff_moat.redaction import contains_pii
 from plaintiff_moat.summary import ImportSummary
 
 HEADER = "Plaintiff Name,Email,Index Number,Judgment Amount,Judgment Date,Notes"
@@ -420,3 +421,14 @@ def test_names_that_cannot_identify_are_refused(
     with pytest.raises(BadInput, match="expected 1 to 256 characters"):
         import_file(csv_file("a.csv", ["Ada"]), database, source_system=source_system, batch_id=batch_id)
     assert everything(conn) == [0] * 7
+
+
+@pytest.mark.parametrize("name", ["export 219\u200b09\u200b9999.csv", "export 219 & 09 & 9999.csv"])
+def test_a_name_that_hides_a_number_shows_none(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], name: str
+) -> None:
+    """Neither the stored name nor the batch id made of it spells out the number that a file's name holds."""
+    summary = import_file(csv_file("x.csv", ["Ada"]).rename(csv_file("x.csv", []).with_name(name)), database)
+    run = conn.execute("select filename, source_batch_id from ingest.import_runs").fetchone()
+    assert run == (summary.filename, summary.batch_id)
+    assert not [text for text in run if contains_pii(text)]

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from plaintiff_moat import __version__
+from plaintiff_moat.ledger.migrate import migrations
 
 GOOD = "Plaintiff Name,Email,Case Number\nAda,ada@example.com,CV-1\nBen,ben@example.com,CV-2\n"
 Moat = Callable[..., subprocess.CompletedProcess[str]]
@@ -127,7 +128,7 @@ def test_an_unmigrated_database_exits_2_and_push_cures_it(moat: Moat, good: str,
     asked = moat("db", "push", "--supabase-env", "prod", SUPABASE_DB_URL_PROD=blank_db_url)
     assert (asked.returncode, asked.stdout) == (2, "")
     applied = moat("db", "push", "--supabase-env", "prod", "--force", SUPABASE_DB_URL_PROD=blank_db_url)
-    assert (applied.returncode, applied.stdout.count("applied")) == (0, 9)
+    assert (applied.returncode, applied.stdout.count("applied")) == (0, len(migrations()))
     assert moat("import", good, "--commit", "--db", blank_db_url).returncode == 0
 
 

@@ -29,6 +29,7 @@ _API = {
     "reconcile_import_run",
     "rollback_import_run",
     "active_keys",
+    "redact",
 }
 _PERSONAL = ("plaintiffs_raw", "v_plaintiffs", "v_rejects")
 _ROLES = ("dragonfly_app", "moat_operator", "service_role")
