@@ -403,7 +403,8 @@ def test_a_file_may_have_any_name(
     database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], name: str
 ) -> None:
     """What a terminal would obey, or what is no character, is not kept of a file's name."""
-    summary = import_file(csv_file("plain.csv", ["Ada"]).rename(csv_file("x.csv", []).with_name(name)), database)
+    path = csv_file("x.csv", ["Ada"])
+    summary = import_file(path.rename(path.with_name(name)), database)
     (stored,) = conn.execute("select filename from ingest.import_runs").fetchone()
     assert stored == summary.filename
     assert stored.isprintable()
@@ -428,7 +429,8 @@ def test_a_name_that_hides_a_number_shows_none(
     database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], name: str
 ) -> None:
     """Neither the stored name nor the batch id made of it spells out the number that a file's name holds."""
-    summary = import_file(csv_file("x.csv", ["Ada"]).rename(csv_file("x.csv", []).with_name(name)), database)
+    path = csv_file("x.csv", ["Ada"])
+    summary = import_file(path.rename(path.with_name(name)), database)
     run = conn.execute("select filename, source_batch_id from ingest.import_runs").fetchone()
     assert run == (summary.filename, summary.batch_id)
     assert not [text for text in run if contains_pii(text)]
