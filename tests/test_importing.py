@@ -1,23 +1,19 @@
 """A file goes in once and whole, and comes out again: `import_file` and `preview_file` on a live database."""
 
 import os
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 import pytest
+from import_steps import active, counts, everything
 
-from plaintiff_moat import delivery as deliveries
 from plaintiff_moat.errors import (
     BadInput,
     BadMapping,
     DatabaseNotMigrated,
     DatabaseUnreachable,
-    LeaseLost,
-    RunFailed,
-    SourceChanged,
 )
 from plaintiff_moat.identify import compute_file_hash
 from plaintiff_moat.importer import Progress, import_file
@@ -25,59 +21,6 @@ from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
 from plaintiff_moat.preview import preview_file
 from plaintiff_moat.redaction import contains_pii
-from plaintiff_moat.summary import ImportSummary
-
-HEADER = "Plaintiff Name,Email,Index Number,Judgment Amount,Judgment Date,Notes"
-
-
-@pytest.fixture
-def database(db_url: str) -> Database:
-    """The test's own migrated database."""
-    return Database(db_url, embedded=True)
-
-
-@pytest.fixture
-def csv_file(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a vendor file of these plaintiffs, a record each."""
-
-    def write(name: str, plaintiffs: Iterable[str], *more_lines: str) -> Path:
-        lines = [f'{who},{who}@example.com,CV-{who},"$1,000.50",2024-05-01,' for who in plaintiffs]
-        path = tmp_path / name
-        path.write_text("\n".join([HEADER, *lines, *more_lines, ""]), encoding="utf-8")
-        return path
-
-    return write
-
-
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cuts files into chunks of a few records, so that a small file has many."""
-    scan = deliveries.scan
-    monkeypatch.setattr(deliveries, "scan", lambda path: scan(path, chunk_bytes=200))
-
-
-def counts(summary: ImportSummary) -> tuple[int, int, int, int]:
-    """Fetched, inserted, skipped, errored."""
-    return summary.rows_fetched, summary.rows_inserted, summary.rows_skipped, summary.rows_errored
-
-
-def active(conn: psycopg.Connection) -> set[str]:
-    """Names of the active plaintiffs."""
-    return {name for (name,) in conn.execute("select plaintiff_name from ingest.v_plaintiffs")}
-
-
-def everything(conn: psycopg.Connection) -> list[int]:
-    """How many rows each table of the ledger has."""
-    tables = (
-        "import_runs",
-        "landed_rows",
-        "landed_chunks",
-        "plaintiff_keys",
-        "run_events",
-        "event_heads",
-        "source_systems",
-    )
-    return [conn.execute(f"select count(*) from ingest.{table}").fetchone()[0] for table in tables]
 
 
 def test_a_file_goes_in_whole(database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]) -> None:
@@ -166,91 +109,6 @@ def test_chunks_landed_side_by_side_are_all_of_the_file(
     assert (steps[-1].done, steps[-1].total) == (100, 100)
 
 
-@pytest.mark.usefixtures("small_chunks")
-def test_an_interrupted_import_goes_on_where_it_stopped(
-    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
-) -> None:
-    """An interruption fails the run and publishes nothing; the next import lands only the missing chunks."""
-    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
-
-    def interrupt(step: Progress) -> None:
-        if step.done > 20:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        import_file(path, database, workers=1, on_progress=interrupt)
-    status, details = conn.execute("select status::text, error_details from ingest.import_runs").fetchone()
-    assert (status, details["code"]) == ("failed", "INTERRUPTED")
-    assert active(conn) == set()
-    (before,) = conn.execute("select count(*) from ingest.landed_chunks").fetchone()
-    assert before > 0
-
-    summary = import_file(path, database)
-    assert counts(summary) == (60, 60, 0, 0)
-    attempts = conn.execute("select attempt, count(*) from ingest.landed_chunks group by attempt order by 1").fetchall()
-    assert attempts[0] == (1, before)
-    assert attempts[1][0] == 2
-    assert len(active(conn)) == 60
-
-
-@pytest.mark.usefixtures("small_chunks")
-def test_a_worker_that_lost_its_lease_stops(
-    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
-) -> None:
-    """An operator's manual abort fences the importer: its next chunk is refused and nothing is published."""
-    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
-
-    def abort(_: Progress) -> None:
-        conn.execute("""update ingest.import_runs set status = 'failed', error_details = '{"manual_abort": true}'
-            where status = 'processing'""")
-
-    with pytest.raises(LeaseLost):
-        import_file(path, database, workers=1, on_progress=abort)
-    assert conn.execute("select status::text, error_details from ingest.import_runs").fetchone() == (
-        "failed",
-        {"manual_abort": True},
-    )
-    assert active(conn) == set()
-
-
-@pytest.mark.usefixtures("small_chunks")
-def test_a_file_that_changes_after_its_claim_is_not_published(
-    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
-) -> None:
-    """The bytes that are landed are the bytes that were hashed, or the run fails."""
-    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
-    changed = path.read_bytes().replace(b"P059", b"Q059")
-
-    with pytest.raises(SourceChanged):
-        import_file(path, database, workers=1, on_progress=lambda _: path.write_bytes(changed))
-    assert conn.execute("select status::text from ingest.import_runs").fetchone() == ("failed",)
-    assert active(conn) == set()
-
-
-def test_a_changed_mapping_begins_a_new_run(
-    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], tmp_path: Path
-) -> None:
-    """A run interrupted under one mapping is not continued under another: it is undone, and a new one starts."""
-    path = csv_file("a.csv", ["Ada", "Ben"])
-
-    def interrupt(_: Progress) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        import_file(path, database, on_progress=interrupt)
-    own = tmp_path / "own.toml"
-    own.write_text(
-        'name = "own"\ndescription = "ours"\nversion = 1\n[columns]\nplaintiff_name = ["Plaintiff Name"]\n',
-        encoding="utf-8",
-    )
-    summary = import_file(path, database, mapping=str(own))
-    assert counts(summary) == (2, 2, 0, 0)
-    runs = conn.execute("select status::text, rollback_reason is not null from ingest.import_runs order by created_at")
-    assert runs.fetchall() == [("rolled_back", True), ("completed", False)]
-    (extra,) = conn.execute("select extra from ingest.v_plaintiffs limit 1").fetchone()
-    assert "Index Number" in extra
-
-
 def test_a_preview_counts_as_the_import_would_and_writes_nothing(
     database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
 ) -> None:
@@ -279,25 +137,6 @@ def test_a_preview_says_what_a_claim_would_answer(
 def test_a_limited_preview_reads_only_so_many_records(database: Database, csv_file: Callable[..., Path]) -> None:
     """With a limit the dry run counts the first records only."""
     assert counts(preview_file(csv_file("a.csv", ["Ada", "Ben", "Cyd"]), database, limit=2)) == (2, 2, 0, 0)
-
-
-def test_two_importers_at_once_leave_one_load(
-    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
-) -> None:
-    """Two imports of one file at the same moment: one does it, the other is told so, and nothing is doubled."""
-    path = csv_file("a.csv", [f"P{number:03}" for number in range(500)])
-    answers: list[str] = []
-    workers = [
-        threading.Thread(target=lambda: answers.append(import_file(path, database).claim_status)) for _ in range(2)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert "claimed" in answers
-    assert set(answers) <= {"claimed", "in_progress", "duplicate"}
-    assert answers.count("claimed") == 1
-    assert len(active(conn)) == 500
 
 
 @pytest.mark.parametrize(
@@ -378,24 +217,6 @@ def test_a_vendor_is_one_however_it_is_spelled(
     assert first.source_system == second.source_system == "acme corp"
     IngestClaimClient(conn).rollback(first.run_id, "wrong export")
     assert active(conn) == {"Ada", "Cyd"}
-
-
-@pytest.mark.usefixtures("small_chunks")
-def test_lost_connections_fail_the_run_and_the_next_import_completes_it(
-    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
-) -> None:
-    """With every connection of the import gone, the run is failed at once and the same file goes on from there."""
-    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
-
-    def cut(_: Progress) -> None:
-        conn.execute("""select pg_terminate_backend(pid) from pg_stat_activity
-            where application_name = 'plaintiff-moat' and datname = current_database() and pid <> pg_backend_pid()""")
-
-    with pytest.raises(RunFailed, match="nothing of it is active"):
-        import_file(path, database, workers=1, on_progress=cut)
-    assert conn.execute("select status::text from ingest.import_runs").fetchone() == ("failed",)
-    assert counts(import_file(path, database)) == (60, 60, 0, 0)
-    assert len(active(conn)) == 60
 
 
 @pytest.mark.parametrize("name", ["two\nlines.csv", "\x1b]0;title\x07.csv", os.fsdecode(b"caf\xe9.csv")])
