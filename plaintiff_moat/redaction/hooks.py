@@ -10,6 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from plaintiff_moat.redaction.faults import safe_traceback
@@ -25,7 +26,7 @@ _replaced: list[Seam] = []  # owner, name, what stood there, what stands there n
 
 
 def install() -> Callable[[], None]:
-    """Covers every handler, present and future, of every logger; warnings; and uncaught exceptions of any thread.
+    """Covers every handler, present and future, of every logger; warnings; and exceptions that nobody catches or can.
 
     Calling it again changes nothing but what somebody else has replaced meanwhile. The function that it
     returns puts everything back.
@@ -102,6 +103,23 @@ def _uncaught_in_thread(standing: Callable[..., Any]) -> Callable[..., Any]:
     return uncaught_in_thread
 
 
+def _unraisable(standing: Callable[..., Any]) -> Callable[..., Any]:
+    """Of what `__del__` and callbacks raise, which nobody can catch."""
+
+    def unraisable(args: Any) -> None:
+        if args.exc_value is None:
+            standing(args)
+            return
+        safe, text = safe_traceback(args.exc_value)
+        if standing is sys.__unraisablehook__:
+            _tell(redact(f"{args.err_msg or 'Exception ignored in'}: {args.object!r}\n{text}"))
+        else:
+            told = {"exc_type": type(safe), "exc_value": safe, "exc_traceback": safe.__traceback__}
+            standing(SimpleNamespace(**told, err_msg=args.err_msg, object=redact(repr(args.object))))
+
+    return unraisable
+
+
 def _tell(text: str) -> None:
     if sys.stderr is not None:
         sys.stderr.write(text)
@@ -114,5 +132,6 @@ _SEAMS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (logging.Handler, "handleError", _handle_error),
     (warnings, "formatwarning", _format_warning),
     (sys, "excepthook", _uncaught),
+    (sys, "unraisablehook", _unraisable),
     (threading, "excepthook", _uncaught_in_thread),
 )

@@ -19,7 +19,7 @@ _SSN = "123-45-6789"
 def patched() -> list[object]:
     """All that `install` may replace."""
     methods = [getattr(logging.Handler, name) for name in ("handle", "format", "handleError")]
-    return [*methods, warnings.formatwarning, sys.excepthook, threading.excepthook]
+    return [*methods, warnings.formatwarning, sys.excepthook, sys.unraisablehook, threading.excepthook]
 
 
 @pytest.fixture
@@ -67,6 +67,18 @@ def test_what_somebody_else_put_in_place_meanwhile_is_kept_and_covered(uninstall
         sys.excepthook = stood
         uninstall()
     assert [str(error) for error in seen] == [SSN_TOKEN]
+
+
+def test_what_a_finalizer_raises_is_covered() -> None:
+    """Nobody can catch it, and the interpreter prints it."""
+    script = (
+        "from plaintiff_moat.redaction import install; install()\n"
+        "class Last:\n    def __del__(self): raise ValueError('SSN ' + '-'.join(['123', '45', '6789']))\n"
+        "Last()"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
+    assert f"ValueError: SSN {SSN_TOKEN}" in told
+    assert "6789" not in told
 
 
 @pytest.mark.usefixtures("uninstall")
