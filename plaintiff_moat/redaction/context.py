@@ -19,8 +19,8 @@ _LONGEST_INTEGER = 12
 _JOINED = re.compile(rb"[0-9A-Za-z-]")
 
 # An integer part as long as a number to hide is taken for one: two numbers with a dot between, not a fraction.
-_FRACTION = re.compile(rb"(?:(?<![0-9])(?:[0-9]{1,8}|[0-9]{10,12})\.|:[0-9][0-9],)\Z")
-_SECONDS = re.compile(rb":[0-9][0-9][.,]\Z")
+_FRACTION = re.compile(rb"(?:(?<![0-9])(?:[0-9]{1,8}|[0-9]{10,12})\.|:[0-9][0-9]:[0-9][0-9],)\Z")
+_SECONDS = re.compile(rb":[0-9][0-9]:[0-9][0-9][.,]\Z")
 _TWO_OCTETS = re.compile(rb"(?<![0-9])[0-9]{1,3}\.[0-9]{1,3}\.\Z")
 _CENTS = re.compile(rb"\.[0-9][0-9](?![0-9A-Za-z_]|[-.][0-9A-Za-z])")
 
@@ -62,7 +62,7 @@ def in_fraction(reading: bytes, start: int) -> bool:
 
 def of_clock(reading: bytes, start: int) -> bool:
     """Whether the digits begin as milliseconds of a time of day: `12:00:01,123 45 6789`."""
-    return _SECONDS.search(reading, max(0, start - 4), start) is not None
+    return _SECONDS.search(reading, max(0, start - 7), start) is not None
 
 
 def of_address(reading: bytes, start: int) -> bool:

@@ -10,9 +10,9 @@ from plaintiff_moat.redaction.text import CARD_TOKEN, SSN_TOKEN, redact
 __all__ = ["REDACTED", "redact_dict", "redact_value"]
 
 REDACTED = "[REDACTED]"
-"""What stands for the value of a sensitive key, and for what is nested too deep to be looked at."""
+"""What stands for the value of a sensitive key, and for what is nested too deep to be looked at or contains itself."""
 
-_DEEPEST = 50  # also ends what contains itself
+_DEEPEST = 50
 
 
 def redact_dict(
@@ -50,6 +50,8 @@ class _Walk:
         self._options = options
         self._tells_kind = tells_kind
         self.found = False
+        self._open: set[int] = set()  # what the walk is inside of: it may contain itself
+        self._clean: dict[int, Any] = {}  # what it has left behind: it may be held many times
 
     def mapping(self, data: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
         clean = {}
@@ -66,8 +68,16 @@ class _Walk:
             return value
         if not isinstance(value, Mapping | list | tuple | set | frozenset):
             return self._scalar(value)
-        if depth > _DEEPEST:
+        if id(value) in self._clean:
+            return self._clean[id(value)]
+        if depth > _DEEPEST or id(value) in self._open:
             return self._replaced(REDACTED)
+        self._open.add(id(value))
+        clean = self._clean[id(value)] = self._container(value, depth)
+        self._open.remove(id(value))
+        return clean
+
+    def _container(self, value: Any, depth: int) -> Any:
         if isinstance(value, Mapping):
             return self.mapping(value, depth)
         members = [self.value(member, depth + 1) for member in value]

@@ -25,7 +25,7 @@ $$;
 
 comment on function ingest._passes_luhn(text) is 'Whether the last digit is the check digit of the others.';
 
-create function ingest.redact(p_text text)
+create function ingest._redact_once(p_text text)
 returns text
 language plpgsql
 immutable
@@ -69,6 +69,29 @@ begin
         '[SSN_REDACTED]',
         'g'
     );
+end
+$$;
+
+comment on function ingest._redact_once(text) is 'One pass of ingest.redact: what it replaces can lay bare another number.';
+
+create function ingest.redact(p_text text)
+returns text
+language plpgsql
+immutable
+parallel safe
+set search_path = ''
+as $$
+declare
+    v_before text;
+    v_after text := p_text;
+begin
+    -- ends: each pass that changes anything leaves fewer digits
+    loop
+        v_before := v_after;
+        v_after := ingest._redact_once(v_before);
+        exit when v_after is not distinct from v_before;
+    end loop;
+    return v_after;
 end
 $$;
 

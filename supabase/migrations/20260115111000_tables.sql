@@ -156,6 +156,9 @@ create table ingest.landed_rows (
     raw_payload jsonb,
     constraint landed_rows_pkey primary key (import_run_id, row_number),
     constraint landed_rows_valid_or_rejected check ((dedupe_key is null) = (error_code is not null)),
+    constraint landed_rows_only_rejects_explain check (
+        error_code is not null or (error_message is null and raw_payload is null)
+    ),
     constraint landed_rows_valid_has_a_name check (error_code is not null or plaintiff_name is not null)
 );
 

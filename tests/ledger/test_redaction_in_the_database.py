@@ -55,6 +55,19 @@ def test_what_the_importer_redacted_stays_as_it_is(conn: Connection) -> None:
     assert in_database(conn, texts) == texts
 
 
+def test_redacting_twice_is_redacting_once(conn: Connection) -> None:
+    """What is redacted holds nothing more to redact, so that no report of a failure is refused for it."""
+    draw = random.Random(3)
+    pieces = [*SSNS, *CARDS, ".", " ", "9999.1", "12 "]
+    texts = ["".join(draw.choices(pieces, k=draw.randint(2, 9))) for _ in range(10_000)]
+    once = in_database(conn, texts)
+    assert once != texts
+    assert in_database(conn, once) == once
+    held = claim(conn)
+    details = {"fatal": True, "m": "4111 1111 1111 1111 219099999.219 09 9999.1"}
+    assert finalize(conn, held.run_id, (0, 0, 0, 0), details, held=held) == "failed"
+
+
 def test_runs_and_events_hold_no_number(conn: Connection) -> None:
     """Error details, reasons, worker and file names are redacted on their way in, keys and numbers too."""
     held = claim(conn, worker="worker 219-09-9999")

@@ -132,3 +132,11 @@ def test_the_package_exports_exactly_this() -> None:
         "CARD_TOKEN", "EMAIL_TOKEN", "PHONE_TOKEN", "SSN_TOKEN", "PIIRedactionFilter", "RedactingFormatter",
         "SafeLogger", "contains_pii", "describe_error", "install", "redact", "redact_dict",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-15 14:30,123-45-6789", "Ann,14:30,123456789,x", "start at 14:30,4111111111111111"]
+)
+def test_a_time_in_the_cell_before_does_not_hide_a_number(text: str) -> None:
+    """Hours and minutes are followed by a comma in every CSV row; only a clock's seconds have decimals."""
+    assert contains_pii(text)

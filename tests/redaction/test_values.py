@@ -115,3 +115,17 @@ def test_a_database_error_among_the_values_is_described() -> None:
     assert redact_dict({"error": psycopg.errors.UniqueViolation("Key (name)=(Ann Plaintiff)")}) == {
         "error": "UniqueViolation (SQLSTATE 23505)"
     }
+
+
+def test_what_is_held_many_times_is_walked_once() -> None:
+    """Data that contains itself on many ways, or shares its parts on every level, costs what its parts cost."""
+    root: dict[str, object] = {"ssn in a note": "123-45-6789"}
+    root["children"] = [{"parent": root} for _ in range(10)]
+    shared: dict[str, object] = {"note": "123-45-6789"}
+    for _ in range(45):
+        shared = {"left": shared, "right": shared}
+    assert "6789" not in repr(redact_dict(root))
+    clean = redact_dict(shared)
+    for _ in range(45):
+        clean = clean["left"]
+    assert clean == {"note": SSN_TOKEN}
