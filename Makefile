@@ -30,5 +30,5 @@ types: .venv/.installed  ## mypy --strict
 	$(BIN)/mypy
 
 clean:
-	-MOAT_HOME=$(DEMO_HOME) $(BIN)/moat db destroy
+	-MOAT_HOME=$(DEMO_HOME) $(BIN)/moat db destroy --force
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
