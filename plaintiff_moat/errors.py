@@ -7,12 +7,14 @@ cell's value: a vendor's cell may be a social security number.
 __all__ = [
     "BadInput",
     "BadMapping",
+    "DatabaseAway",
     "DatabaseNotMigrated",
     "DatabaseUnreachable",
     "IdentityRequired",
     "LeaseLost",
     "MoatError",
     "NoSuchRun",
+    "NotPermitted",
     "RunFailed",
     "SourceChanged",
 ]
@@ -36,6 +38,14 @@ class BadMapping(MoatError):
 
 class DatabaseUnreachable(MoatError):
     """No connection to the configured database, or the embedded one cannot be started."""
+
+
+class DatabaseAway(DatabaseUnreachable):
+    """The database was there and is not at the moment: it restarts, fails over, or dropped the connection."""
+
+
+class NotPermitted(MoatError):
+    """The database user may not do this."""
 
 
 class DatabaseNotMigrated(MoatError):

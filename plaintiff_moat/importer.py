@@ -7,24 +7,28 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Any
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
 
 import psycopg
 
 from plaintiff_moat.delivery import Delivery, open_delivery
 from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
-from plaintiff_moat.ledger.claims import IngestClaimClient, Lease
-from plaintiff_moat.ledger.connect import Database, connect, resolve
+from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
+from plaintiff_moat.ledger.connect import Database, resolve
+from plaintiff_moat.ledger.connections import PATIENCE_SECONDS, Connections
 from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
+from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.runs import run
+from plaintiff_moat.ledger.workers import living_worker, succeeding
 from plaintiff_moat.redaction import describe_error
 from plaintiff_moat.source import Chunk
 from plaintiff_moat.summary import ImportSummary, Tally
 
-__all__ = ["Progress", "import_file"]
+__all__ = ["Importer", "Progress", "import_file"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,138 +52,178 @@ def import_file(
     mapping: str | None = None,
     worker_id: str | None = None,
     workers: int = DEFAULT_WORKERS,
+    patience: float = PATIENCE_SECONDS,
     on_progress: Callable[[Progress], object] = lambda _: None,
 ) -> ImportSummary:
     """Takes the file in once and whole: everything of it is published in one commit, or nothing.
 
     A delivery that is completed already, or that another worker holds, comes back as that `claim_status`. A run that
-    crashed or failed before is continued with the chunks that are not landed yet. `mapping` is a name or a path;
-    without one it is the source system's own, else `generic`. `workers` chunks are landed side by side; `on_progress`
-    is called from the caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the embedded one.
+    crashed or failed before is continued with the chunks that are not landed yet: at once if its worker has the same
+    `worker_id`, or was a process of this machine that is dead; else when its lease is stale. `mapping` is a name or a
+    path; without one it is the source system's own, else `generic`. `workers` chunks are landed side by side;
+    `on_progress` is called from the caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the
+    embedded one. Once it has answered, a lost connection, a restart, a failover or a deadlock is retried for up to
+    `patience` seconds.
 
     Raises BadInput, BadMapping, DatabaseUnreachable or DatabaseNotMigrated with nothing written; SourceChanged when
     the file changed after its claim (the run is `failed`); LeaseLost when somebody took the run over; RunFailed for
     any other end (the run is `failed`, nothing of it is active).
     """
-    started = time.monotonic()
-    database = resolve(database)
-    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
-    _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
-    with connect(database) as conn:
-        require_migrated(conn)
-        client = IngestClaimClient(conn, worker_id)
-        claim = client.claim(
-            delivery.source_system,
-            delivery.batch_id,
-            delivery.scan.file_hash,
-            delivery.filename,
-            reader_fingerprint=delivery.reader_fingerprint,
-            expected_count=delivery.scan.records,
+    with Importer(database, worker_id=worker_id, workers=workers, patience=patience) as importer:
+        return importer.import_file(
+            path, source_system=source_system, batch_id=batch_id, mapping=mapping, on_progress=on_progress
         )
-    _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
-    tally = Tally()
-    if claim.is_claimed and claim.run_id is not None:
-        lease = client.lease(claim.run_id)
-        with _end_reported(database, lease):
-            _land_missing(delivery, lease, database, workers, tally, on_progress)
-            _publish(database, lease, delivery.scan.records)
-    with connect(database) as conn:
-        standing = None if claim.run_id is None else run(conn, claim.run_id)
-    return ImportSummary.of_run(
-        delivery, claim.status, standing, tally, dry_run=False, seconds=time.monotonic() - started
-    )
 
 
-def _land_missing(
-    delivery: Delivery,
-    lease: Lease,
-    database: Database,
-    workers: int,
-    tally: Tally,
-    on_progress: Callable[[Progress], object],
-) -> None:
-    """Lands the chunks that earlier attempts have not landed, telling of each."""
-    with connect(database) as conn:
-        done = landed_chunks(conn, lease.run_id)
-    missing = [chunk for chunk in delivery.scan.chunks if chunk.number not in done]
-    before = delivery.scan.records - sum(chunk.records for chunk in missing)
-    _log.info("run %s: %s of %s chunks to land", lease.run_id, len(missing), len(delivery.scan.chunks))
-    with (
-        Heartbeat(database, lease) as heartbeat,
-        closing(_land_all(delivery, missing, lease, database, workers)) as landings,
-    ):
-        for landed in landings:
-            heartbeat.progress()
-            tally.add(landed)
-            on_progress(Progress(before + tally.records, delivery.scan.records))
+class Importer:
+    """Takes files in, one after the other, over the same connections and under one worker's name.
 
+    The arguments are those of `import_file`, which is this for a single file.
+    """
 
-def _land_all(
-    delivery: Delivery, chunks: list[Chunk], lease: Lease, database: Database, workers: int
-) -> Generator[Tally]:
-    """Lands the chunks, `workers` at a time, each worker with a connection of its own; yields as they get done."""
-    with ExitStack() as stack:
-        connections: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
-        for _ in range(min(workers, len(chunks))):
-            connections.put(stack.enter_context(connect(database)))
-        pool = stack.enter_context(ThreadPoolExecutor(max(1, workers), thread_name_prefix="moat-land"))
-        pending: list[Future[Tally]] = [
-            pool.submit(_land_chunk, delivery, chunk, lease, connections) for chunk in chunks
-        ]
+    def __init__(
+        self,
+        database: Database | str | None = None,
+        *,
+        worker_id: str | None = None,
+        workers: int = DEFAULT_WORKERS,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._ledger = Connections(resolve(database), patience)
+        self._worker_id = worker_id
+        self._workers = workers
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._held.enter_context(self._ledger)
+        self._worker_id = self._worker_id or self._held.enter_context(living_worker())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
+
+    def import_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        source_system: str = "manual",
+        batch_id: str | None = None,
+        mapping: str | None = None,
+        on_progress: Callable[[Progress], object] = lambda _: None,
+    ) -> ImportSummary:
+        """Takes one file in, with the promise and the errors of the function of this name."""
+        started = time.monotonic()
+        delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+        _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
+        tally = Tally()
+        with self._claimed(delivery) as (claim, lease):
+            _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
+            if lease is not None:
+                with self._end_reported(lease):
+                    self._land_missing(delivery, lease, tally, on_progress)
+                    self._publish(lease, delivery.scan.records)
+        standing = None if claim.run_id is None else self._ledger.do(partial(run, run_id=claim.run_id))
+        return ImportSummary.of_run(
+            delivery, claim.status, standing, tally, dry_run=False, seconds=time.monotonic() - started
+        )
+
+    @contextmanager
+    def _claimed(self, delivery: Delivery) -> Iterator[tuple[ClaimResult, Lease | None]]:
+        """The answer to the claim, and the lease where it is granted."""
+        claim, lease = self._claim_as(self._worker_id, delivery)
+        if not claim.is_in_progress or claim.run_id is None:
+            yield claim, lease
+            return
+        holder = self._ledger.do(partial(run, run_id=claim.run_id))["worker_id"]
+        with succeeding(holder) as holder_is_dead:
+            # under its name the run is claimed at once, and the lock on the name keeps every other successor away
+            yield self._claim_as(holder, delivery) if holder_is_dead else (claim, None)
+
+    def _claim_as(self, worker_id: str | None, delivery: Delivery) -> tuple[ClaimResult, Lease | None]:
+        def claim(conn: psycopg.Connection[Any]) -> tuple[ClaimResult, Lease | None]:
+            require_migrated(conn)
+            client = IngestClaimClient(conn, worker_id)
+            claim = client.claim(
+                delivery.source_system,
+                delivery.batch_id,
+                delivery.scan.file_hash,
+                delivery.filename,
+                reader_fingerprint=delivery.reader_fingerprint,
+                expected_count=delivery.scan.records,
+            )
+            return claim, client.lease(claim.run_id) if claim.is_claimed and claim.run_id is not None else None
+
+        return self._ledger.do(claim)
+
+    def _land_missing(
+        self, delivery: Delivery, lease: Lease, tally: Tally, on_progress: Callable[[Progress], object]
+    ) -> None:
+        """Lands the chunks that earlier attempts have not landed, telling of each."""
+        done = self._ledger.do(lambda conn: landed_chunks(conn, lease.run_id))
+        missing = [chunk for chunk in delivery.scan.chunks if chunk.number not in done]
+        before = delivery.scan.records - sum(chunk.records for chunk in missing)
+        _log.info("run %s: %s of %s chunks to land", lease.run_id, len(missing), len(delivery.scan.chunks))
+        with (
+            Heartbeat(self._ledger.database, lease) as heartbeat,
+            closing(self._land_all(delivery, missing, lease)) as landings,
+        ):
+            for landed in landings:
+                heartbeat.progress()
+                tally.add(landed)
+                on_progress(Progress(before + tally.records, delivery.scan.records))
+
+    def _land_all(self, delivery: Delivery, chunks: list[Chunk], lease: Lease) -> Generator[Tally]:
+        """Lands the chunks, `workers` at a time; yields as they get done. Ended early, it waits for those under way."""
+        pool = ThreadPoolExecutor(max(1, self._workers), thread_name_prefix="moat-land")
+        pending: list[Future[Tally]] = [pool.submit(self._land_chunk, delivery, chunk, lease) for chunk in chunks]
         try:
             for done in as_completed(pending):
                 yield done.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        except BaseException:
+            with self._ledger.in_a_hurry():
+                pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        pool.shutdown()
 
+    def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease) -> Tally:
+        rows = delivery.rows(chunk)
+        self._ledger.do(lambda conn: land(conn, lease, chunk, rows))
+        return Tally.of(rows)
 
-def _land_chunk(
-    delivery: Delivery, chunk: Chunk, lease: Lease, connections: "SimpleQueue[psycopg.Connection[Any]]"
-) -> Tally:
-    rows = delivery.rows(chunk)
-    tally = Tally.of(rows)
-    conn = connections.get()
-    try:
-        land(conn, lease, chunk, rows)
-    finally:
-        connections.put(conn)
-    return tally
+    def _publish(self, lease: Lease, expected: int) -> None:
+        result = self._ledger.do(lambda conn: IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected))
+        if not result.is_valid:
+            raise RunFailed(
+                f"expected {result.expected_count} records, landed {result.actual_count}: nothing of run {lease.run_id}"
+                " is active; import the file again, and if that fails too, report it with `moat show`"
+            )
 
+    @contextmanager
+    def _end_reported(self, lease: Lease) -> Iterator[None]:
+        """Reports a failure to the ledger: the run is `failed` at once, and nobody waits for its lease to go stale."""
+        try:
+            yield
+        except (LeaseLost, RunFailed):
+            raise
+        except SourceChanged:
+            self._report(lease, "SOURCE_CHANGED")
+            raise
+        except Exception as fault:
+            self._report(lease, type(fault).__name__, getattr(fault, "sqlstate", None))
+            reason = str(fault) if isinstance(fault, MoatError) else describe_error(fault)
+            raise RunFailed(
+                f"run {lease.run_id} is not complete, nothing of it is active: {reason}; import the file again to go on"
+            ) from fault
+        except BaseException:
+            self._report(lease, "INTERRUPTED")
+            raise
 
-def _publish(database: Database, lease: Lease, expected: int) -> None:
-    # A connection of its own: one that had waited for the landing could be gone.
-    with connect(database) as conn:
-        result = IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected)
-    if not result.is_valid:
-        raise RunFailed(
-            f"expected {result.expected_count} records, landed {result.actual_count}: nothing of run {lease.run_id} is"
-            " active; import the file again, and if that fails too, report it with `moat show`"
-        )
-
-
-@contextmanager
-def _end_reported(database: Database, lease: Lease) -> Iterator[None]:
-    """Reports a failure to the ledger: the run is `failed` at once, and nobody waits for its lease to go stale."""
-    try:
-        yield
-    except (LeaseLost, RunFailed):
-        raise
-    except SourceChanged:
-        _report(database, lease, "SOURCE_CHANGED")
-        raise
-    except Exception as fault:
-        _report(database, lease, type(fault).__name__, getattr(fault, "sqlstate", None))
-        reason = str(fault) if isinstance(fault, MoatError) else describe_error(fault)
-        raise RunFailed(
-            f"run {lease.run_id} is not complete, nothing of it is active: {reason}; import the file again to go on"
-        ) from fault
-    except BaseException:
-        _report(database, lease, "INTERRUPTED")
-        raise
-
-
-def _report(database: Database, lease: Lease, code: str, sqlstate: str | None = None) -> None:
-    # Where even this cannot be said (the server is gone), the lease goes stale and the run is taken over then.
-    with suppress(MoatError, psycopg.Error), connect(database) as conn:
+    def _report(self, lease: Lease, code: str, sqlstate: str | None = None) -> None:
+        # Where even this cannot be said (the server is gone), the lease goes stale and the run is taken over then.
         details = {"fatal": True, "code": code, "sqlstate": sqlstate}
-        IngestClaimClient(conn, lease=lease).finalize(lease.run_id, 0, 0, 0, 0, details)
+        with suppress(MoatError, psycopg.Error), self._ledger.in_a_hurry():
+            self._ledger.do(
+                lambda conn: IngestClaimClient(conn, lease=lease).finalize(lease.run_id, 0, 0, 0, 0, details)
+            )

@@ -62,6 +62,8 @@ def test_a_worker_that_lost_its_lease_stops(
         {"manual_abort": True},
     )
     assert active(conn) == set()
+    refused = conn.execute("select details from ingest.v_run_events where event = 'write_refused'").fetchall()
+    assert ({"operation": "land", "attempt": 1, "status": "failed"},) in refused
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -121,19 +123,36 @@ def test_two_importers_at_once_leave_one_load(
     assert len(active(conn)) == 500
 
 
-@pytest.mark.usefixtures("small_chunks")
-def test_lost_connections_fail_the_run_and_the_next_import_completes_it(
-    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
-) -> None:
-    """With every connection of the import gone, the run is failed at once and the same file goes on from there."""
-    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
+@pytest.fixture
+def cut(conn: psycopg.Connection) -> Callable[[Progress], None]:
+    """A listener that ends every connection of the import whenever a chunk has landed."""
 
     def cut(_: Progress) -> None:
         conn.execute("""select pg_terminate_backend(pid) from pg_stat_activity
             where application_name = 'plaintiff-moat' and datname = current_database() and pid <> pg_backend_pid()""")
 
+    return cut
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_lost_connections_are_made_again(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], cut: Callable[[Progress], None]
+) -> None:
+    """An import whose connections are cut again and again completes within its first attempt."""
+    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
+    assert counts(import_file(path, database, on_progress=cut)) == (60, 60, 0, 0)
+    assert conn.execute("select status::text, attempt from ingest.import_runs").fetchall() == [("completed", 1)]
+    assert len(active(conn)) == 60
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_without_patience_a_lost_connection_fails_the_run_and_the_next_import_completes_it(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], cut: Callable[[Progress], None]
+) -> None:
+    """When patience is at its end the run is failed at once, and the same file goes on from there."""
+    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
     with pytest.raises(RunFailed, match="nothing of it is active"):
-        import_file(path, database, workers=1, on_progress=cut)
+        import_file(path, database, workers=1, patience=0, on_progress=cut)
     assert conn.execute("select status::text from ingest.import_runs").fetchone() == ("failed",)
     assert counts(import_file(path, database)) == (60, 60, 0, 0)
     assert len(active(conn)) == 60

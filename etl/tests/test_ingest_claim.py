@@ -20,7 +20,14 @@ from etl.src.ingest_claim import (
     compute_batch_id,
     compute_file_hash,
 )
-from plaintiff_moat.errors import DatabaseNotMigrated, DatabaseUnreachable, IdentityRequired, LeaseLost, NoSuchRun
+from plaintiff_moat.errors import (
+    DatabaseNotMigrated,
+    DatabaseUnreachable,
+    IdentityRequired,
+    LeaseLost,
+    NoSuchRun,
+    NotPermitted,
+)
 
 Connection = psycopg.Connection[Any]
 
@@ -274,7 +281,7 @@ def test_user_without_the_privilege(conn: Connection) -> None:
     with conn.transaction(force_rollback=True):
         conn.execute("create role nobody_in_particular")
         conn.execute("set local role nobody_in_particular")
-        with pytest.raises(DatabaseUnreachable, match="dragonfly_app"):
+        with pytest.raises(NotPermitted, match="dragonfly_app"):
             offer(IngestClaimClient(conn))
 
 

@@ -1,8 +1,5 @@
 """The client of the five documented functions: claim, heartbeat, finalize, reconcile, rollback."""
 
-import os
-import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,18 +10,19 @@ import psycopg
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
+from plaintiff_moat.errors import LeaseLost
 from plaintiff_moat.ledger.faults import domain_errors
+from plaintiff_moat.ledger.leases import Lease, record_refusal
 from plaintiff_moat.ledger.queries import query
+from plaintiff_moat.ledger.workers import default_worker_id
 from plaintiff_moat.redaction import redact, redact_dict
 
 __all__ = [
     "ClaimResult",
     "ClaimStatus",
     "IngestClaimClient",
-    "Lease",
     "ReconcileResult",
     "RollbackResult",
-    "default_worker_id",
 ]
 
 
@@ -64,15 +62,6 @@ class ClaimResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """Who may write to a run: plain data that a worker of any kind can be handed."""
-
-    run_id: UUID
-    attempt: int
-    worker_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class ReconcileResult:
     """Expected and recounted records; `delta` is actual less expected."""
 
@@ -90,17 +79,13 @@ class RollbackResult:
     rows_affected: int
 
 
-def default_worker_id() -> str:
-    """A name for this worker that no other has: host, process, and a random part."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-
-
 class IngestClaimClient:
     """Calls the functions of schema `ingest` over a connection of the caller's.
 
     Each call commits on its own unless the caller has a transaction open, in which case it becomes part of that. The
     client remembers the attempt of what it claimed (or of the `lease` it is given) and names it in every later call, so
-    that the database refuses it with LeaseLost once somebody else has taken the run over.
+    that the database refuses it with LeaseLost once somebody else has taken the run over. The refusal is recorded as an
+    event `write_refused`, unless the caller's own transaction is open.
 
     Every method raises LeaseLost, IdentityRequired, NoSuchRun, DatabaseNotMigrated or DatabaseUnreachable where its
     promise cannot be kept for that reason, and psycopg.Error otherwise.
@@ -154,7 +139,7 @@ class IngestClaimClient:
 
     def heartbeat(self, run_id: UUID | str) -> bool:
         """Keeps the lease alive; False when the run is no longer processing and this client never claimed it."""
-        row = self._call("heartbeat", **self._caller(run_id))
+        row = self._call_as_holder("heartbeat", run_id)
         return bool(row[0])
 
     def finalize(
@@ -172,30 +157,36 @@ class IngestClaimClient:
         It fails with `"fatal": True` in error_details, and when the counts contradict the landed rows. With
         `mark_completed=False` it records progress and the run stays `processing`. error_details are redacted first.
         """
-        row = self._call(
+        row = self._call_as_holder(
             "finalize",
+            run_id,
             rows_fetched=rows_fetched,
             rows_inserted=rows_inserted,
             rows_skipped=rows_skipped,
             rows_errored=rows_errored,
             error_details=None if error_details is None else Jsonb(redact_dict(dict(error_details))),
             mark_completed=mark_completed,
-            **self._caller(run_id),
         )
         return str(row[0])
 
     def reconcile(self, run_id: UUID | str, expected_count: int | None = None) -> ReconcileResult:
         """Recounts the landed rows; publishes a processing run when they are as many as expected, fails it when not."""
-        row = self._call("reconcile", expected_count=expected_count, **self._caller(run_id))
+        row = self._call_as_holder("reconcile", run_id, expected_count=expected_count)
         return ReconcileResult(*row)
 
     def rollback(self, run_id: UUID | str, reason: str | None = None) -> RollbackResult:
         """Undoes the run, keeping its history; undoing it twice succeeds and affects nothing."""
         return RollbackResult(*self._call("rollback", run_id=run_id, reason=redact(reason)))
 
-    def _caller(self, run_id: UUID | str) -> dict[str, Any]:
+    def _call_as_holder(self, name: str, run_id: UUID | str, **arguments: Any) -> tuple[Any, ...]:
         attempt = self._attempts.get(UUID(str(run_id)))
-        return {"run_id": run_id, "attempt": attempt, "worker_id": None if attempt is None else self.worker_id}
+        worker_id = None if attempt is None else self.worker_id
+        try:
+            return self._call(name, run_id=run_id, attempt=attempt, worker_id=worker_id, **arguments)
+        except LeaseLost:
+            if attempt is not None:
+                record_refusal(self._conn, Lease(UUID(str(run_id)), attempt, self.worker_id), name)
+            raise
 
     def _call(self, name: str, **arguments: Any) -> tuple[Any, ...]:
         with (

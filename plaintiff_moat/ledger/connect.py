@@ -13,7 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo
 
-from plaintiff_moat.errors import DatabaseUnreachable
+from plaintiff_moat.errors import DatabaseAway, DatabaseUnreachable
 from plaintiff_moat.ledger import migrate
 
 __all__ = ["Database", "connect", "embedded_database", "libpq_environment", "resolve"]
@@ -21,6 +21,9 @@ __all__ = ["Database", "connect", "embedded_database", "libpq_environment", "res
 _TIMEOUT = "10"  # seconds
 _SHOWABLE_HOST = re.compile(r"[\w.,:/-]+", re.ASCII)
 _SHOWABLE_NAME = re.compile(r"[\w.-]+", re.ASCII)
+
+# a server that says so is there, and will answer again
+_PASSING = {"too many connections", "the server is starting or ending", "the connection was closed"}
 
 # libpq reports a failed connection as text alone, without an SQLSTATE; the first pattern that fits wins
 _REASONS = (
@@ -94,7 +97,8 @@ def connect(
         # said with each BEGIN: whatever the database's default is, a publication sees what it waited for
         conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return conn
-    raise DatabaseUnreachable(f"no connection to {database}: {reason}{_cure(database)}")
+    kind = DatabaseAway if reason in _PASSING else DatabaseUnreachable
+    raise kind(f"no connection to {database}: {reason}{_cure(database)}")
 
 
 def libpq_environment(database: Database) -> dict[str, str]:

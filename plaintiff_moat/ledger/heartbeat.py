@@ -7,8 +7,9 @@ from typing import Self
 import psycopg
 
 from plaintiff_moat.errors import LeaseLost, MoatError
-from plaintiff_moat.ledger.claims import IngestClaimClient, Lease
+from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, connect
+from plaintiff_moat.ledger.leases import Lease
 
 __all__ = ["Heartbeat"]
 

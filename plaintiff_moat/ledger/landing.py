@@ -7,8 +7,9 @@ from uuid import UUID
 import polars as pl
 import psycopg
 
-from plaintiff_moat.ledger.claims import Lease
+from plaintiff_moat.errors import LeaseLost
 from plaintiff_moat.ledger.faults import domain_errors
+from plaintiff_moat.ledger.leases import Lease, record_refusal
 from plaintiff_moat.ledger.queries import query
 
 __all__ = ["land", "landed_chunks"]
@@ -32,9 +33,10 @@ class Chunk(Protocol):
 
 
 def land(conn: psycopg.Connection[Any], lease: Lease, chunk: Chunk, frame: pl.DataFrame) -> None:
-    """Lands the chunk's records. Raises LeaseLost, and keeps nothing of the chunk, once the lease is lost.
+    """Lands the chunk's records; a chunk that is landed already stays as it is.
 
-    `frame` has one row per record with the columns of `landed_rows` from row_number on, in their order.
+    `frame` has one row per record with the columns of `landed_rows` from row_number on, in their order. Raises
+    LeaseLost, keeps nothing of the chunk, and records the refusal, once the lease is lost.
     """
     rows = frame.select(
         pl.lit(str(lease.run_id)).alias("import_run_id"),
@@ -44,24 +46,35 @@ def land(conn: psycopg.Connection[Any], lease: Lease, chunk: Chunk, frame: pl.Da
     )
     encoded = BytesIO()
     rows.write_csv(encoded, include_header=False)
-    with domain_errors(), conn.transaction(), conn.cursor() as cursor:
-        cursor.execute(
-            query("open_chunk"),
-            {
-                "run_id": lease.run_id,
-                "attempt": lease.attempt,
-                "worker_id": lease.worker_id,
-                "chunk_no": chunk.number,
-                "byte_start": chunk.start,
-                "byte_end": chunk.end,
-                "first_row": chunk.first_row,
-                "records": chunk.records,
-                "digest": chunk.digest,
-            },
-            prepare=False,
-        )
-        with cursor.copy(query("copy_landed_rows")) as copy:
-            copy.write(encoded.getbuffer())
+    try:
+        with domain_errors(), conn.transaction(), conn.cursor() as cursor:
+            if _open(cursor, lease, chunk):
+                with cursor.copy(query("copy_landed_rows")) as copy:
+                    copy.write(encoded.getbuffer())
+    except LeaseLost:
+        record_refusal(conn, lease, "land")
+        raise
+
+
+def _open(cursor: psycopg.Cursor[Any], lease: Lease, chunk: Chunk) -> bool:
+    """Announces the chunk; False when an earlier transaction has landed it."""
+    cursor.execute(
+        query("open_chunk"),
+        {
+            "run_id": lease.run_id,
+            "attempt": lease.attempt,
+            "worker_id": lease.worker_id,
+            "chunk_no": chunk.number,
+            "byte_start": chunk.start,
+            "byte_end": chunk.end,
+            "first_row": chunk.first_row,
+            "records": chunk.records,
+            "digest": chunk.digest,
+        },
+        prepare=False,
+    )
+    (is_new,) = cursor.fetchone() or (False,)
+    return bool(is_new)
 
 
 def landed_chunks(conn: psycopg.Connection[Any], run_id: UUID) -> frozenset[int]:

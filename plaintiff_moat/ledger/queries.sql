@@ -60,6 +60,14 @@ select ingest.open_chunk(
     p_worker_id => %(worker_id)s::text
 )
 
+-- name: record_refusal
+select ingest.record_refusal(
+    p_run_id => %(run_id)s::uuid,
+    p_operation => %(operation)s::text,
+    p_worker_id => %(worker_id)s::text,
+    p_attempt => %(attempt)s::integer
+)
+
 -- name: copy_landed_rows
 copy ingest.landed_rows (
     import_run_id, attempt, chunk_no, row_number, line_start, line_end,

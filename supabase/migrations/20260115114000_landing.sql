@@ -55,7 +55,7 @@ create function ingest.open_chunk(
     p_digest text,
     p_worker_id text default null
 )
-returns void
+returns boolean
 language plpgsql
 security definer
 set search_path = ''
@@ -73,13 +73,30 @@ begin
     insert into ingest.landed_chunks
         (import_run_id, chunk_no, attempt, byte_start, byte_end, first_row, records, digest)
     values
-        (p_run_id, p_chunk_no, p_attempt, p_byte_start, p_byte_end, p_first_row, p_records, p_digest);
+        (p_run_id, p_chunk_no, p_attempt, p_byte_start, p_byte_end, p_first_row, p_records, p_digest)
+    -- waits for a transaction that has landed it and is not over yet: that of a caller whose acknowledgement was lost
+    on conflict (import_run_id, chunk_no) do nothing;
+    if found then
+        return true;
+    end if;
+
+    if not exists (
+        select
+        from ingest.landed_chunks as c
+        where c.import_run_id = p_run_id
+            and c.chunk_no = p_chunk_no
+            and (c.byte_start, c.byte_end, c.first_row, c.records, c.digest)
+            = (p_byte_start, p_byte_end, p_first_row, p_records, p_digest)
+    ) then
+        raise exception 'chunk % is landed already, as another one', p_chunk_no using errcode = 'ML006';
+    end if;
+    return false;
 end
 $$;
 
 comment on function ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text) is
-    'Announces the chunk whose rows are copied next in the same transaction. Raises ML001 once the lease is lost and'
-    ' unique_violation when the chunk is landed already.';
+    'Announces the chunk whose rows are copied next in the same transaction. False when exactly this chunk is landed'
+    ' already: then nothing is to be copied. Raises ML001 once the lease is lost.';
 
 create function ingest._guard_landing()
 returns trigger
@@ -179,3 +196,39 @@ deferrable initially deferred
 for each row execute function ingest._require_rows();
 
 alter table ingest.landed_chunks enable always trigger landed_chunks_have_rows;
+
+-- A refusal takes back all that its transaction did, so the event of it is a statement of its own, sent by the refused.
+create function ingest.record_refusal(p_run_id uuid, p_operation text, p_worker_id text, p_attempt integer)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+    v_run ingest.import_runs;
+begin
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
+    if not found or (p_attempt is null and p_worker_id is null) then
+        return false;
+    end if;
+    begin
+        perform ingest._require_lease(v_run, p_worker_id, p_attempt);
+    exception
+        when sqlstate 'ML001' then
+            perform ingest._append_event(
+                p_run_id,
+                'write_refused',
+                p_worker_id,
+                v_run.attempt,
+                jsonb_build_object('operation', left(p_operation, 63), 'attempt', p_attempt, 'status', v_run.status)
+            );
+            return true;
+    end;
+    return false;
+end
+$$;
+
+comment on function ingest.record_refusal(uuid, text, text, integer) is
+    'Records that a worker which had lost its lease was refused an operation; its attempt stands in the details. False,'
+    ' and no event, when that worker holds the lease.';

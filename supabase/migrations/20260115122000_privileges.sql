@@ -66,6 +66,7 @@ grant execute on function
     ingest.claim_import_run(text, text, text, text, text, text, text, integer),
     ingest.lease_attempt(uuid),
     ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
+    ingest.record_refusal(uuid, text, text, integer),
     ingest.heartbeat_import_run(uuid, text, integer),
     ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer),
     ingest.active_keys(uuid[]),

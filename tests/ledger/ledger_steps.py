@@ -110,21 +110,20 @@ def claim(
 
 def announce(
     conn: Connection, held: Claim, records: int, *, chunk: int = 0, first_row: int = 1, attempt: int | None = None
-) -> None:
-    """Announce the chunk whose rows come next."""
-    conn.execute(
+) -> bool:
+    """Announce the chunk whose rows come next; whether it is new."""
+    return value(
+        conn,
         "select ingest.open_chunk(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            held.run_id,
-            attempt or held.attempt,
-            chunk,
-            chunk * 1000,
-            chunk * 1000 + 1000,
-            first_row,
-            records,
-            "00" * 32,
-            held.worker,
-        ),
+        held.run_id,
+        attempt or held.attempt,
+        chunk,
+        chunk * 1000,
+        chunk * 1000 + 1000,
+        first_row,
+        records,
+        "00" * 32,
+        held.worker,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,6 +18,7 @@ from ledger_steps import (
     claim,
     copy_rows,
     counts,
+    details_of,
     events,
     fail,
     finalize,
@@ -213,16 +215,36 @@ def test_rows_of_another_attempt_are_refused(conn: Connection) -> None:
 
 
 def test_chunk_lands_once(conn: Connection) -> None:
-    """A chunk that is landed is refused under a later attempt too: a continued run lands only what is missing."""
+    """Announced again, under a later attempt too, a landed chunk is recognised; another one in its place is refused."""
     held = claim(conn, expected=2)
     land(conn, held, ["Ada", "Grace"])
     again = claim(conn, expected=2)
-    for attempt in (held, again):
-        with unchanged(conn), pytest.raises(psycopg.Error):
-            land(conn, attempt, ["Ada", "Grace"])
-    with refused(_UNIQUE_VIOLATION):
-        announce(conn, again, 2)
+    with unchanged(conn):
+        assert not announce(conn, again, 2)
+        with refused(NOT_ANNOUNCED):
+            announce(conn, again, 3)
+        with pytest.raises(psycopg.Error):
+            land(conn, again, ["Ada", "Grace"])
     assert reconcile(conn, again.run_id, held=again) == (True, 2, 2, 0)
+
+
+def test_refusal_is_recorded(conn: Connection) -> None:
+    """A worker that was refused leaves an event that names its attempt; one that holds the lease leaves none."""
+    held = claim(conn, "batch-1", worker="worker-1")
+    make_stale(conn, held.run_id)
+    successor = claim(conn, "batch-1", worker="worker-2")
+    record = "select ingest.record_refusal(%s, 'land', %s, %s)"
+    assert value(conn, record, held.run_id, "worker-1", held.attempt) is True
+    assert events(conn, held.run_id)[-1] == "write_refused"
+    assert details_of(conn, held.run_id, "write_refused") == {
+        "operation": "land",
+        "attempt": held.attempt,
+        "status": "processing",
+    }
+    with unchanged(conn):
+        assert value(conn, record, held.run_id, "worker-2", successor.attempt) is False
+        assert value(conn, record, held.run_id, None, None) is False
+        assert value(conn, record, uuid4(), "worker-1", 1) is False
 
 
 def test_row_lands_once(conn: Connection) -> None:

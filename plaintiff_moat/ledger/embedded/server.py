@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from platformdirs import user_data_path
-
 from plaintiff_moat.errors import DatabaseUnreachable
 from plaintiff_moat.ledger.embedded.binaries import binaries_for, server_version
 from plaintiff_moat.ledger.embedded.cluster import DATABASE, PORT, Cluster, Postmaster
 from plaintiff_moat.ledger.embedded.file_lock import held, open_private, try_hold
 from plaintiff_moat.ledger.embedded.service_user import STATE_FOLDER, ServerUser, server_user
+from plaintiff_moat.ledger.home import home_folder
 
 __all__ = ["EmbeddedServer", "ServerStatus"]
 
@@ -56,9 +55,7 @@ class EmbeddedServer:
     @classmethod
     def default(cls) -> "EmbeddedServer":
         """Return the server of `MOAT_HOME`, or else of the platform's data folder; starts nothing."""
-        configured = os.environ.get("MOAT_HOME")
-        home = Path(configured).expanduser() if configured else user_data_path("plaintiff-moat")
-        return cls(home.absolute())
+        return cls(home_folder())
 
     def start(self) -> str:
         """Return the server's URL; it is created and started first where that has not been done."""

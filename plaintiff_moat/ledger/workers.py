@@ -1,0 +1,68 @@
+"""Workers of this machine: each holds a lock while it lives, so that another can tell that it is dead.
+
+A lease of a worker that nobody can ask is waited for until it is stale. A process of this machine can be asked: the
+kernel gives its lock up when it ends, however it ends, which no process number could tell.
+"""
+
+import hashlib
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from plaintiff_moat.ledger.home import home_folder
+from plaintiff_moat.redaction import redact
+
+__all__ = ["default_worker_id", "living_worker", "succeeding"]
+
+
+def default_worker_id() -> str:
+    """A name for this worker that no other has: host, process, and a random part."""
+    return redact(f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}")
+
+
+@contextmanager
+def living_worker() -> Iterator[str]:
+    """A worker's name, known to be alive until the block ends; where no lock can be had, it is a name only."""
+    worker_id = default_worker_id()
+    sign = _sign(worker_id)
+    with suppress(OSError):
+        sign.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(sign):
+        yield worker_id
+
+
+@contextmanager
+def succeeding(worker_id: str | None) -> Iterator[bool]:
+    """Whether this worker lived on this machine and is dead; while the block runs nobody else succeeds it."""
+    sign = _sign(worker_id or "")
+    if not sign.exists():
+        yield False
+        return
+    with _locked(sign) as is_dead:
+        yield is_dead
+
+
+@contextmanager
+def _locked(sign: Path) -> Iterator[bool]:
+    lock = FileLock(sign, timeout=0, mode=0o600, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        # gone before it is free: whoever opened it meanwhile holds a file without a name, and looks again
+        with suppress(OSError):
+            sign.unlink()
+        lock.release()
+
+
+def _sign(worker_id: str) -> Path:
+    return home_folder() / "workers" / f"{hashlib.sha256(worker_id.encode()).hexdigest()[:32]}.lock"
