@@ -3,15 +3,19 @@
 import logging
 import signal
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.main import run
 from plaintiff_moat.cli.options import not_blank
-from plaintiff_moat.errors import MoatError
 from plaintiff_moat.redaction import RedactingFormatter
+
+if TYPE_CHECKING:
+    from plaintiff_moat.folder import Outcome
+    from plaintiff_moat.summary import ImportSummary
 
 __all__ = ["import_csv", "import_files", "main"]
 
@@ -34,6 +38,14 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
             ),
+            click.option("--worker-id", callback=not_blank, help="Who imports: the same again goes on at once."),
+            click.option(
+                "--patience",
+                type=click.FloatRange(min=0),
+                default=60,
+                show_default=True,
+                help="Seconds to wait for a database that went away.",
+            ),
             click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one."),
             click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout."),
             click.option("--verbose", is_flag=True, help="Say on stderr what is done."),
@@ -44,11 +56,14 @@ def _shared_options(command: _Command) -> _Command:
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @_shared_options
-def import_files(files: Sequence[str], **options: Any) -> int:
-    """Take vendor files in, each once and whole. A dry run unless --commit is given."""
-    return _import_all(files, **options)
+def import_files(paths: Sequence[str], **options: Any) -> int:
+    """Take vendor files in, each once and whole. A dry run unless --commit is given.
+
+    A PATH is a file, a folder (its .csv files, by name), or a pattern in quotes such as 'incoming/*.csv'.
+    """
+    return _import_all(paths, **options)
 
 
 @click.command("plaintiff_importer_moat")
@@ -60,53 +75,55 @@ def import_csv(file: str, **options: Any) -> int:
 
 
 def _import_all(
-    files: Sequence[str],
+    paths: Sequence[str],
     *,
-    source_system: str,
-    batch_id: str | None,
     commit: bool,
     limit: int | None,
-    mapping: str | None,
     db: str | None,
+    worker_id: str | None,
+    patience: float,
     as_json: bool,
     verbose: bool,
+    **about_the_file: Any,
 ) -> Exit:
     """Imports or previews each file; one bad file stops no other, and the worst exit code is the answer."""
     if commit and limit is not None:
         raise click.UsageError("--limit is for dry runs: a truncated load must never look complete")
     _configure_logging(verbose)
 
-    from plaintiff_moat.cli import output
-    from plaintiff_moat.importer import import_file
+    from plaintiff_moat.cli.output import progress
+    from plaintiff_moat.cli.summaries import outcomes
+    from plaintiff_moat.folder import files_at, take_each
+    from plaintiff_moat.importer import Importer
     from plaintiff_moat.ledger.connect import resolve
     from plaintiff_moat.preview import preview_file
 
     _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     database = resolve(db)
     worst = Exit.DONE
-    for file in files:
-        try:
-            if commit:
-                with output.progress(file) as on_progress:
-                    summary = import_file(
-                        file,
-                        database,
-                        source_system=source_system,
-                        batch_id=batch_id,
-                        mapping=mapping,
-                        on_progress=on_progress,
-                    )
-            else:
-                summary = preview_file(
-                    file, database, source_system=source_system, batch_id=batch_id, mapping=mapping, limit=limit
-                )
-        except MoatError as error:
-            output.show_failure(file, error, as_json=as_json)
-            worst = max(worst, Exit.of_error(error))
-        else:
-            output.show_summary(summary, as_json=as_json)
-            worst = max(worst, Exit.of_claim(summary.claim_status))
+    with Importer(database, worker_id=worker_id, patience=patience) as importer:
+
+        def take(file: Path) -> "ImportSummary":
+            if not commit:
+                return preview_file(file, database, limit=limit, **about_the_file)
+            with progress(file.name) as on_progress:
+                return importer.import_file(file, on_progress=on_progress, **about_the_file)
+
+        for path in paths:
+            files = files_at(path)
+            if files is not None and about_the_file["batch_id"]:
+                raise click.UsageError("--batch-id names one delivery: give a file, not a folder or a pattern")
+            with outcomes(path, is_single=files is None, as_json=as_json) as show:
+                for outcome in take_each([Path(path)] if files is None else files, take):
+                    show(outcome)
+                    worst = max(worst, _exit_of(outcome))
     return worst
+
+
+def _exit_of(outcome: "Outcome") -> Exit:
+    if outcome.error is not None:
+        return Exit.of_error(outcome.error)
+    return Exit.of_claim(outcome.summary.claim_status) if outcome.summary else Exit.DONE
 
 
 def _end_as_interrupted(*signals: signal.Signals) -> None:

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,12 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
-from plaintiff_moat.errors import MoatError
 from plaintiff_moat.importer import Progress
 from plaintiff_moat.redaction import redact
-from plaintiff_moat.summary import ImportSummary
 
-__all__ = ["progress", "show_failure", "show_json", "show_record", "show_summary", "show_table"]
+__all__ = ["progress", "show_json", "show_record", "show_table"]
 
 SECONDS_BETWEEN_LINES = 5.0
 _WIDE = 200
@@ -48,67 +45,6 @@ def _shown(value: Any) -> Any:
             return [_shown(held) for held in value]
         case _:
             return redact(str(value))
-
-
-def show_summary(summary: ImportSummary, *, as_json: bool) -> None:
-    """What became of a file."""
-    if as_json:
-        show_json(asdict(summary))
-        return
-    named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
-    click.echo(f"{summary.filename}  ({redact(named)})")
-    click.echo(f"  {_headline(summary)}")
-    if summary.dry_run or summary.claim_status == "claimed":
-        _show_counts(summary)
-    click.echo(f"  {summary.seconds:.2f} s")
-
-
-def _headline(summary: ImportSummary) -> str:
-    dry = "dry run, nothing was written: " if summary.dry_run else ""
-    if summary.claim_status == "duplicate":
-        return f"{dry}duplicate, imported already by run {summary.run_id}; there is nothing to do"
-    if summary.claim_status == "in_progress":
-        return (
-            f"{dry}in progress, another worker has run {summary.run_id}; try again later"
-            " (if that worker is dead: `moat rollback` frees the file at once, its lease ends by itself in 30 minutes)"
-        )
-    return f"{dry}--commit imports it" if dry else f"{summary.status}: run {summary.run_id}"
-
-
-def _show_counts(summary: ImportSummary) -> None:
-    would = "would be " if summary.dry_run else ""
-    for label, count in (
-        ("read", summary.rows_fetched),
-        (f"{would}inserted", summary.rows_inserted),
-        (f"{would}skipped", summary.rows_skipped),
-        (f"{would}failed", summary.rows_errored),
-    ):
-        click.echo(f"  {label:<18}{count:>12,}")
-    if summary.rows_errored == summary.rows_fetched:
-        click.echo("  no record of the file is valid: look at the failed records before anything else")
-    if summary.unmapped:
-        click.echo(f"  columns that the mapping does not know, kept in extra: {', '.join(summary.unmapped)}")
-    for code, count in summary.warnings.items():
-        click.echo(f"  warning {code:<24}{count:>6,}")
-    if summary.first_rejects:
-        more = summary.rows_errored > len(summary.first_rejects)
-        click.echo(f"  failed records{', the first of them (all: view ingest.v_rejects)' if more else ''}:")
-    for reject in summary.first_rejects:
-        lines = _lines(reject.line_start, reject.line_end)
-        click.echo(f"    {lines:<14}{reject.error_code:<24}{redact(reject.error_message)}")
-
-
-def _lines(start: int, end: int) -> str:
-    return f"line {start}" if start == end else f"lines {start}-{end}"
-
-
-def show_failure(file: str, error: MoatError, *, as_json: bool) -> None:
-    """One line on stderr, and with JSON an object on stdout too, so that every file has one."""
-    click.echo(f"moat: {redact(str(error))}", err=True)
-    if as_json:
-        absent = dict.fromkeys(ImportSummary.__dataclass_fields__)
-        name = redact(file.rsplit("/", 1)[-1])
-        show_json(absent | {"filename": name, "error": type(error).__name__, "message": redact(str(error))})
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, empty: str) -> None:

@@ -15,6 +15,7 @@ A spelling stands for every header with the same letters and digits, whatever th
 import difflib
 import tomllib
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -75,6 +76,7 @@ def _read(path: Path) -> bytes:
     return content
 
 
+@lru_cache(maxsize=32)  # a folder of small files is read under one mapping
 def _parse(content: bytes, where: str) -> Mapping:
     try:
         table = tomllib.loads(content.decode())

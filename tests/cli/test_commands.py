@@ -1,7 +1,6 @@
 """The command line as an operator uses it: output, exit codes, and what a bad day looks like."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,25 +12,8 @@ import pytest
 from plaintiff_moat import __version__
 from plaintiff_moat.ledger.migrate import migrations
 
-GOOD = "Plaintiff Name,Email,Case Number\nAda,ada@example.com,CV-1\nBen,ben@example.com,CV-2\n"
 Moat = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def moat(db_url: str) -> Moat:
-    """Runs `moat` as a process of its own on the test's database."""
-
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "plaintiff_moat", *arguments],
-            env=os.environ | {"MOAT_DATABASE_URL": db_url} | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
+GOOD = "Plaintiff Name,Email,Case Number\nAda,ada@example.com,CV-1\nBen,ben@example.com,CV-2\n"
 
 
 @pytest.fixture
@@ -97,7 +79,6 @@ def test_one_bad_file_stops_no_other(moat: Moat, good: str, tmp_path: Path) -> N
     "arguments",
     [
         ("import", "missing.csv"),
-        ("import", "."),
         ("import", "/dev/null"),
         ("import", "{good}", "--mapping", "nope"),
         ("import", "{good}", "--db", "postgresql://127.0.0.1:9/moat"),
