@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -76,7 +76,7 @@ def import_file(
 
 
 class Importer:
-    """Takes files in, one after the other, over the same connections and under one worker's name.
+    """Takes files in, one after the other, over the same connections.
 
     The arguments are those of `import_file`, which is this for a single file.
     """
@@ -92,17 +92,14 @@ class Importer:
         self._ledger = Connections(resolve(database), patience)
         self._worker_id = worker_id
         self._workers = workers
-        self._held = ExitStack()
 
     def __enter__(self) -> Self:
-        self._held.enter_context(self._ledger)
-        self._worker_id = self._worker_id or self._held.enter_context(living_worker())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._held.close()
+        self._ledger.close()
 
     def import_file(
         self,
@@ -118,7 +115,7 @@ class Importer:
         delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
-        with self._claimed(delivery) as (claim, lease):
+        with self._worker() as worker_id, self._claimed(delivery, worker_id) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
             if lease is not None:
                 with self._end_reported(lease):
@@ -129,10 +126,13 @@ class Importer:
             delivery, claim.status, standing, tally, dry_run=False, seconds=time.monotonic() - started
         )
 
+    def _worker(self) -> AbstractContextManager[str]:
+        return nullcontext(self._worker_id) if self._worker_id else living_worker()
+
     @contextmanager
-    def _claimed(self, delivery: Delivery) -> Iterator[tuple[ClaimResult, Lease | None]]:
+    def _claimed(self, delivery: Delivery, worker_id: str) -> Iterator[tuple[ClaimResult, Lease | None]]:
         """The answer to the claim, and the lease where it is granted."""
-        claim, lease = self._claim_as(self._worker_id, delivery)
+        claim, lease = self._claim_as(worker_id, delivery)
         if not claim.is_in_progress or claim.run_id is None:
             yield claim, lease
             return
@@ -141,7 +141,7 @@ class Importer:
             # under its name the run is claimed at once, and the lock on the name keeps every other successor away
             yield self._claim_as(holder, delivery) if holder_is_dead else (claim, None)
 
-    def _claim_as(self, worker_id: str | None, delivery: Delivery) -> tuple[ClaimResult, Lease | None]:
+    def _claim_as(self, worker_id: str, delivery: Delivery) -> tuple[ClaimResult, Lease | None]:
         def claim(conn: psycopg.Connection[Any]) -> tuple[ClaimResult, Lease | None]:
             require_migrated(conn)
             client = IngestClaimClient(conn, worker_id)

@@ -59,7 +59,13 @@ class Connections:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close_idle()
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections that no thread is using."""
+        with suppress(Empty):
+            while True:
+                self._idle.get_nowait().close()
 
     def do(self, operation: Callable[[psycopg.Connection[Any]], _Answer]) -> _Answer:
         """The answer of an operation that may be repeated: it is, while it fails for a reason that passes.
@@ -102,14 +108,9 @@ class Connections:
         except BaseException:
             # what is left on it is unknown; and when the server went away, so did the idle ones
             conn.close()
-            self._close_idle()
+            self.close()
             raise
         self._idle.put(conn)
-
-    def _close_idle(self) -> None:
-        with suppress(Empty):
-            while True:
-                self._idle.get_nowait().close()
 
     def _may_pass(self, fault: BaseException) -> bool:
         return is_passing(fault) or (isinstance(fault, DatabaseUnreachable) and self._answered.is_set())

@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from plaintiff_moat.redaction import redact
 
 __all__ = ["default_worker_id", "living_worker", "succeeding"]
 
+# Long after every lease is stale; a living worker's sign is locked, however old.
+_KEPT_SECONDS = 30 * 24 * 3600
+
 
 def default_worker_id() -> str:
     """A name for this worker that no other has: host, process, and a random part."""
@@ -27,11 +31,16 @@ def default_worker_id() -> str:
 
 @contextmanager
 def living_worker() -> Iterator[str]:
-    """A worker's name, known to be alive until the block ends; where no lock can be had, it is a name only."""
+    """A worker's name, known to be alive until the block ends; where no lock can be had, it is a name only.
+
+    A block that ends by an exception leaves the name's sign behind, like a process that was killed: what it held can be
+    taken over at once.
+    """
     worker_id = default_worker_id()
     sign = _sign(worker_id)
     with suppress(OSError):
         sign.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(sign.parent)
     with _locked(sign):
         yield worker_id
 
@@ -49,6 +58,7 @@ def succeeding(worker_id: str | None) -> Iterator[bool]:
 
 @contextmanager
 def _locked(sign: Path) -> Iterator[bool]:
+    """Whether the lock could be had; it is given up at the end, and the sign is taken down if all went well."""
     lock = FileLock(sign, timeout=0, mode=0o600, fallback_to_soft=False)
     try:
         lock.acquire()
@@ -57,11 +67,19 @@ def _locked(sign: Path) -> Iterator[bool]:
         return
     try:
         yield True
-    finally:
-        # gone before it is free: whoever opened it meanwhile holds a file without a name, and looks again
+        # before it is free: whoever opened it meanwhile holds a file without a name, and looks again
         with suppress(OSError):
             sign.unlink()
+    finally:
         lock.release()
+
+
+def _sweep(folder: Path) -> None:
+    """Takes down the signs of the dead whom nobody has succeeded while it mattered."""
+    for sign in folder.glob("*.lock"):
+        if time.time() - sign.stat().st_mtime > _KEPT_SECONDS:
+            with _locked(sign):
+                pass
 
 
 def _sign(worker_id: str) -> Path:
