@@ -9,9 +9,20 @@ set search_path = ''
 as $$
 begin
     new.filename := ingest.redact(new.filename);
+    new.import_kind := ingest.redact(new.import_kind);
     new.worker_id := ingest.redact(new.worker_id);
     new.error_details := ingest.redact(new.error_details);
     new.rollback_reason := ingest.redact(new.rollback_reason);
+
+    -- by these a run is found again: another name in their place would be another run
+    if ingest.redact(new.source_system) <> new.source_system
+        or ingest.redact(new.source_batch_id) <> new.source_batch_id
+        or ingest.redact(new.file_hash) <> new.file_hash
+        or ingest.redact(new.reader_fingerprint) <> new.reader_fingerprint
+    then
+        raise exception 'the source system, batch id, file hash or reader fingerprint holds a social security or card number'
+            using errcode = 'ML007', hint = 'name it otherwise: nine digits by themselves count as such a number';
+    end if;
 
     if tg_op = 'INSERT' then
         if new.status not in ('pending', 'processing') then
@@ -134,5 +145,26 @@ create trigger import_runs_record
 after insert or update on ingest.import_runs
 for each row execute function ingest._record_run();
 
+create function ingest._guard_source_system()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if ingest.redact(new.source_system) <> new.source_system then
+        raise exception 'the source system holds a social security or card number'
+            using errcode = 'ML007', hint = 'name it otherwise: nine digits by themselves count as such a number';
+    end if;
+    return new;
+end
+$$;
+
+comment on function ingest._guard_source_system() is 'Refuses a number for a name.';
+
+create trigger source_systems_hold_no_numbers
+before insert or update of source_system on ingest.source_systems
+for each row execute function ingest._guard_source_system();
+
+alter table ingest.source_systems enable always trigger source_systems_hold_no_numbers;
 alter table ingest.import_runs enable always trigger import_runs_guard;
 alter table ingest.import_runs enable always trigger import_runs_record;

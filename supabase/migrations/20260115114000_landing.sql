@@ -115,21 +115,10 @@ begin
             l.chunk_no,
             count(*) as records,
             min(l.row_number) as first_row,
-            max(l.row_number) as last_row,
-            count(*) filter (
-                where l.error_code is not null
-                    and (
-                        ingest.redact(l.error_message) <> l.error_message
-                        or ingest.redact(l.raw_payload) <> l.raw_payload
-                    )
-            ) as rejects_with_numbers
+            max(l.row_number) as last_row
         from landed as l
         group by l.import_run_id, l.attempt, l.chunk_no
     loop
-        if v_landed.rejects_with_numbers > 0 then
-            raise exception 'a reject''s message or payload holds a social security or card number'
-                using errcode = 'ML007', hint = 'redact error_message and raw_payload, as ingest.redact does, before landing';
-        end if;
         select * into v_run from ingest.import_runs as r where r.id = v_landed.import_run_id for key share;
         if not found then
             raise exception 'there is no run %', v_landed.import_run_id using errcode = 'ML005';
