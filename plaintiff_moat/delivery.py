@@ -7,7 +7,7 @@ import polars as pl
 
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
-from plaintiff_moat.redaction import redact
+from plaintiff_moat.redaction import contains_pii, redact
 from plaintiff_moat.rows import BoundMapping, mapping_for, prepare
 from plaintiff_moat.source import Chunk, Scan, read, scan
 
@@ -56,6 +56,11 @@ def open_delivery(
     for name, value in (("source system", source_system), ("batch id", batch_id or "-")):
         if not 0 < len(value.strip()) <= NAME_LIMIT:
             raise BadInput(f"the {name} is empty or too long: expected 1 to {NAME_LIMIT} characters")
+        if contains_pii(value):
+            raise BadInput(
+                f"the {name} holds what counts as a social security or card number, and names are shown: "
+                "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
+            )
     chosen = mapping_for(source_system, mapping)
     scanned = scan(path)
     # twice: what is not printed can join the groups of a number, and what replaces it can part another

@@ -255,3 +255,16 @@ def test_a_name_that_hides_a_number_shows_none(
     run = conn.execute("select filename, source_batch_id from ingest.import_runs").fetchone()
     assert run == (summary.filename, summary.batch_id)
     assert not [text for text in run if contains_pii(text)]
+
+
+@pytest.mark.parametrize("name", [{"source_system": "vendor 219-09-9999"}, {"batch_id": "219099999"}])
+def test_a_number_is_no_name(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], name: dict[str, str]
+) -> None:
+    """A delivery named by what counts as a social security number is refused before anything is written."""
+    path = csv_file("219-09-9999.csv", ["Ada"])
+    with pytest.raises(BadInput, match="name it otherwise") as refusal:
+        import_file(path, database, **name)
+    assert not contains_pii(str(refusal.value))
+    assert conn.execute("select from ingest.import_runs").fetchall() == []
+    assert import_file(path, database).status == "completed"

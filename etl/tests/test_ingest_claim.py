@@ -21,6 +21,7 @@ from etl.src.ingest_claim import (
     compute_file_hash,
 )
 from plaintiff_moat.errors import (
+    BadInput,
     DatabaseNotMigrated,
     DatabaseUnreachable,
     IdentityRequired,
@@ -167,6 +168,13 @@ def test_filename_and_reason_are_redacted(client: IngestClaimClient, conn: Conne
     client.rollback(run_id, f"{_SSN} complained")
     assert "123-45" not in str(conn.execute("select t::text from ingest.import_runs as t").fetchall())
     assert "123-45" not in str(conn.execute("select t::text from ingest.run_events as t").fetchall())
+
+
+def test_a_number_names_no_delivery(client: IngestClaimClient) -> None:
+    """A batch id cannot be redacted without being another one: it is refused."""
+    with pytest.raises(BadInput, match="batch id") as refusal:
+        client.claim("simplicity", _SSN, "0" * 64)
+    assert _SSN not in str(refusal.value)
 
 
 def test_reconcile_returns_the_four_figures(client: IngestClaimClient, conn: Connection) -> None:

@@ -88,7 +88,8 @@ class IngestClaimClient:
     event `write_refused`, unless the caller's own transaction is open.
 
     Every method raises LeaseLost, IdentityRequired, NoSuchRun, DatabaseNotMigrated or DatabaseUnreachable where its
-    promise cannot be kept for that reason, and psycopg.Error otherwise.
+    promise cannot be kept for that reason, and psycopg.Error otherwise. `claim` raises BadInput when what names the
+    delivery holds a number: it cannot be redacted without being another delivery's.
     """
 
     def __init__(

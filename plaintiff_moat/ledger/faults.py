@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors as pg
 
 from plaintiff_moat.errors import (
+    BadInput,
     DatabaseAway,
     DatabaseNotMigrated,
     IdentityRequired,
@@ -26,6 +27,7 @@ _OWN_SQLSTATES: dict[str, type[MoatError]] = {
     "ML001": LeaseLost,
     "ML002": IdentityRequired,
     "ML005": NoSuchRun,
+    "ML007": BadInput,
 }
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 # the session is over: connection exceptions, shutdown, crash, a database dropped, timeouts that end a session
