@@ -89,9 +89,12 @@ def _neighbours(shape: bytes, start: int, end: int) -> Iterator[list[Span]]:
 
 
 def _in_chain(reading: bytes, groups: list[Span]) -> Iterator[Span]:
-    """Numbers in printed grouping anywhere in the chain; in any other grouping where they fill what is left."""
-    taken, first = 0, 0
-    while first < len(groups):
+    """Numbers in printed grouping anywhere in the chain; in any other grouping where they fill what is left.
+
+    They may overlap: where two numbers can be read into the same groups, both are hidden.
+    """
+    taken = 0
+    for first in range(len(groups)):
         after = _printed_number(reading, groups, first) if _size(groups[first]) >= _PRINTED_GROUP else 0
         if first == taken and _fills(reading, rest := groups[taken : taken + _LONGEST + 1]):
             after = taken + len(rest)
@@ -99,9 +102,7 @@ def _in_chain(reading: bytes, groups: list[Span]) -> Iterator[Span]:
             if _fills(reading, groups[taken:first]):
                 yield groups[taken][0], groups[first - 1][1]
             yield groups[first][0], groups[after - 1][1]
-            taken = first = after
-        else:
-            first += 1
+            taken = max(taken, after)
 
 
 def _printed_number(reading: bytes, groups: list[Span], first: int) -> int:

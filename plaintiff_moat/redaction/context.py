@@ -28,7 +28,7 @@ def _innocent() -> re.Pattern[bytes]:
     # A UUID, and hex that programs print without dashes: trace and span ids, ObjectIds, UUIDs, MD5, SHA-1, SHA-2. Of
     # any other length it does not count (`abc123456789` is a number that somebody glued to letters), nor where all
     # of it but the ends is a card's number of digits.
-    (?<!{_HEX}) (?={_HEX}{{8}}) (?:
+    (?:(?<!{_HEX})|(?<=%[0-9]{{2}})) (?={_HEX}{{8}}) (?:
         ({_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})
       | (?={_HEX}{{16}}) (?=[0-9]*+[A-Fa-f]) (?![A-Fa-f]*+[0-9]{{13,}}+[A-Fa-f]*+(?![0-9]))
         ({"|".join(f"{_HEX}{{{length}}}" for length in (16, 24, 32, 40, 56, 64, 96, 128))})
@@ -38,7 +38,7 @@ def _innocent() -> re.Pattern[bytes]:
     # Fractions of a second, with the offset from UTC. A comma before them also ends a cell: what follows it is
     # a fraction where a log's line goes on with a space, or where an offset says so.
     | :[0-5][0-9]:[0-5][0-9] (\.[0-9]{{1,9}}(?:[ ]?{_OFFSET})?|,[0-9]{{3}}(?=\s)|,[0-9]{{9}}(?=Z|{_OFFSET}))
-      (?![0-9]|-[0-9])
+      (?![0-9]|[-._][0-9])
     | (?<![0-9]) (?:
         # Decimals, or the last of an object identifier. An integer part of nine digits is another number with a dot
         # behind it, one of three and more behind a dot may be a card's group.
@@ -50,9 +50,11 @@ def _innocent() -> re.Pattern[bytes]:
         # ZIP+4.
       | (?<![0-9]-) ([0-9]{{5}}-[0-9]{{4}}) (?![0-9]|-[0-9])
       )
-    # An address of IPv6.
-    | (?<![0-9A-Za-z:]) (?={_PIECE}:)
-      ((?:{_PIECE}:){{7}}{_PIECE}|(?:{_PIECE}:){{1,6}}(?::{_PIECE}){{1,6}}|(?:{_PIECE}:){{1,7}}:) (?![0-9A-Za-z:])
+    # An address or a net of IPv6, of so many groups that a card number could be read into them.
+    | (?<![0-9A-Za-z:]) (?={_PIECE}:) (
+        (?:{_PIECE}:){{7}}{_PIECE}|(?:{_PIECE}:){{4,6}}(?::{_PIECE}){{1,3}}|(?:{_PIECE}:){{4,7}}:
+      | (?:{_PIECE}:){{1,3}}(?::{_PIECE}){{4,6}}
+      ) (?![0-9A-Za-z:])
     )
     """
     return re.compile(pattern.encode(), re.VERBOSE)

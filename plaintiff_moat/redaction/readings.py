@@ -173,9 +173,16 @@ def _unmangled(match: re.Match[str]) -> str:
 
 
 def _resolved(match: re.Match[str]) -> str:
-    """The escaped character, or `?` where it is neither a digit nor a separator nor invisible; as long as before."""
+    """The escaped character, or `?` where it has no part in a number; as long as before.
+
+    A percent sign with two digits stays as it is unless they stand for a part of a number: they may be its first.
+    """
     char = _character(match)
-    return (char if char in _PLAIN or _AS_DECODED[ord(char)] != "?" else "?").ljust(len(match[0]), _PADDING)
+    if char not in _PLAIN and _AS_DECODED[ord(char)] == "?":
+        if match[0][1:].isdigit():
+            return match[0]
+        char = "?"
+    return char.ljust(len(match[0]), _PADDING)
 
 
 def _character(match: re.Match[str]) -> str:
