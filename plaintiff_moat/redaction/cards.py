@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from plaintiff_moat.redaction.context import Span, in_fraction
+
 __all__ = ["cards", "marked_cards"]
 
 _SHORTEST, _LONGEST = 13, 19
@@ -40,8 +42,6 @@ _DECIMAL = re.compile(rb"0{1,6}\.0++")  # most chains in a log are a float; to s
 _GROUP = re.compile(rb"0+")
 _MARK = rb" {0,2}[,=\x01]{1,2} {0,2}"
 _MARKED = re.compile(rb"0000(?<!00000)M(?:0000M0000M0{3,4}(?:M000)?|000000M0{4,5})(?!0)".replace(b"M", _MARK))
-
-Span = tuple[int, int]
 
 
 def cards(reading: bytes, shape: bytes) -> Iterator[Span]:
@@ -132,7 +132,9 @@ def _fills(reading: bytes, groups: list[Span]) -> bool:
 def _is_unbroken(reading: bytes, group: Span) -> bool:
     if _size(group) not in _LENGTHS or not _prefixes(_size(group)).match(reading, *group):
         return False
-    return _passes_luhn(reading[slice(*group)]) and not _INTERNATIONAL_PHONE.match(reading, max(0, group[0] - 1))
+    if not _passes_luhn(reading[slice(*group)]) or in_fraction(reading, group[0]):
+        return False
+    return not _INTERNATIONAL_PHONE.match(reading, max(0, group[0] - 1))
 
 
 def _is_number(reading: bytes, groups: list[Span]) -> bool:

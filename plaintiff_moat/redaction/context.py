@@ -1,14 +1,15 @@
-"""What is full of digits and nobody's number: ids, digests, fractions, amounts, addresses, postal codes.
+"""What is full of digits and nobody's number: fractions, amounts, ids, digests, times, addresses, postal codes.
 
-Looked for only around what was found, and then taken out before the search is repeated: so a number within one
-of them is no finding, and a number beside one of them is seen as if it stood alone.
+Fractions and amounts are told from the few characters beside a number. The rest is looked for only around what
+was found, and then taken out before the search is repeated: so a number within one of them is no finding, and a
+number beside one of them is seen as if it stood alone.
 """
 
 import re
 from collections.abc import Iterator
 from functools import cache
 
-__all__ = ["Span", "blanked", "innocents"]
+__all__ = ["Span", "blanked", "in_fraction", "innocents", "of_amount"]
 
 Span = tuple[int, int]
 
@@ -16,7 +17,27 @@ _FARTHEST = 160  # a digest of 128 digits and what it is recognised by
 _HEX = "[0-9A-Fa-f]"
 _PIECE = "[0-9A-Fa-f]{1,4}"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_GAP = "[-._+\\s]"
+_TAIL = f"{_GAP}{{1,3}}[0-9]{{2,6}}{_GAP}{{1,3}}[0-9]{{4}}"  # what follows the first group of a number
 _OFFSET = "[-+](?:0[0-9]|1[0-4]):?[0-5][0-9]"
+
+# An integer part as long as a number to hide is taken for one: two numbers with a dot between, not a fraction.
+_FRACTION = re.compile(rb"(?<![0-9])(?:[0-9]{1,8}|[0-9]{10,12})\.\Z")
+_LONGEST_INTEGER = 12
+# With the currency or without; a float's single decimal does not count.
+_CENTS = re.compile(rb"\.[0-9][0-9](?:[A-Za-z]{3})?(?![0-9A-Za-z_]|[-.][0-9A-Za-z])")
+
+
+def in_fraction(reading: bytes, start: int) -> bool:
+    """Whether the digits that start here are the decimals of a number or of a second: `0.123456789`."""
+    if not reading.startswith(b".", start - 1):
+        return False
+    return _FRACTION.search(reading, max(0, start - _LONGEST_INTEGER - 1), start) is not None
+
+
+def of_amount(reading: bytes, end: int) -> bool:
+    """Whether exactly two decimals end the number: `123456789.50`, `123456789.50USD`."""
+    return _CENTS.match(reading, end) is not None
 
 
 @cache
@@ -27,26 +48,22 @@ def _innocent() -> re.Pattern[bytes]:
     (?=[0-9A-Fa-f:.]) (?:
     # A UUID, and hex that programs print without dashes: trace and span ids, ObjectIds, UUIDs, MD5, SHA-1, SHA-2. Of
     # any other length it does not count (`abc123456789` is a number that somebody glued to letters), nor where all
-    # of it but the ends is a card's number of digits.
-    (?:(?<!{_HEX})|(?<=%[0-9]{{2}})) (?={_HEX}{{8}}) (?:
+    # of it but the ends is a card's number of digits, nor where its first or last digits are a group of a number.
+    (?:(?<!{_HEX})|(?<=%[0-9]{{2}})) (?={_HEX}{{8}})
+    (?<![0-9]{_GAP}[0-9]{{2}}{_GAP}) (?<![0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}) (?<![0-9]{{4}}{_GAP}[0-9]{{6}}{_GAP}) (?:
         ({_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})
       | (?={_HEX}{{16}}) (?=[0-9]*+[A-Fa-f]) (?![A-Fa-f]*+[0-9]{{13,}}+[A-Fa-f]*+(?![0-9]))
         ({"|".join(f"{_HEX}{{{length}}}" for length in (16, 24, 32, 40, 56, 64, 96, 128))})
-      ) (?!{_HEX})
+      ) (?!{_HEX}|{_TAIL})
     # A memory address.
-    | (?<![0-9A-Za-z]) (0x{_HEX}{{10,128}}+) (?![0-9A-Za-z])
+    | (?<![0-9A-Za-z]) (0x{_HEX}{{10,128}}+) (?![0-9A-Za-z]|{_TAIL})
     # Fractions of a second, with the offset from UTC. A comma before them also ends a cell: what follows it is
     # a fraction where a log's line goes on with a space, or where an offset says so.
     | :[0-5][0-9]:[0-5][0-9] (\.[0-9]{{1,9}}(?:[ ]?{_OFFSET})?|,[0-9]{{3}}(?=\s)|,[0-9]{{9}}(?=Z|{_OFFSET}))
       (?![0-9]|[-._][0-9])
     | (?<![0-9]) (?:
-        # Decimals, or the last of an object identifier. An integer part of nine digits is another number with a dot
-        # behind it, one of three and more behind a dot may be a card's group.
-        (?:[0-9]{{1,2}}|(?<![0-9]\.)(?:[0-9]{{3,8}}|[0-9]{{10,12}})) \. ([0-9]{{9,}}+)
-        # An amount to the cent, with its currency or without; a float's single decimal is none.
-      | ([0-9]{{9}}) \.[0-9]{{2}}(?:[A-Za-z]{{3}})? (?![0-9A-Za-z_]|[-.][0-9A-Za-z])
         # An address of IPv4.
-      | (?<![0-9]\.) ({_OCTET}(?:\.{_OCTET}){{3}}) (?![0-9]|\.[0-9])
+        (?<![0-9]\.) ({_OCTET}(?:\.{_OCTET}){{3}}) (?![0-9]|\.[0-9])
         # ZIP+4.
       | (?<![0-9]-) ([0-9]{{5}}-[0-9]{{4}}) (?![0-9]|-[0-9])
       )

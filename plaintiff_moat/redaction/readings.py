@@ -12,6 +12,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import cache
+from itertools import compress
 
 from plaintiff_moat.redaction.context import Span, blanked
 
@@ -22,6 +23,7 @@ HIDDEN = "\x01"
 
 _PADDING = "\x00"  # fills a resolved escape up to the length it had, so that offsets stay true
 _INVISIBLE = bytes([*range(9), *range(14, 32), 127])
+_IS_VISIBLE = bytes(byte not in _INVISIBLE for byte in range(256))
 _PLAIN = frozenset("0123456789-._+ \t\n\r\v\f")
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
@@ -110,7 +112,7 @@ class Decoded:
 
     def _where(self) -> list[int]:
         if self._origins is None:
-            self._origins = [at for at, byte in enumerate(self._aligned) if byte not in _INVISIBLE]
+            self._origins = list(compress(range(len(self._aligned)), self._aligned.translate(_IS_VISIBLE)))
         return self._origins
 
     def blanked(self, spans: list[Span]) -> "Decoded":

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from plaintiff_moat.redaction.cards import cards, marked_cards
-from plaintiff_moat.redaction.context import blanked, innocents
+from plaintiff_moat.redaction.context import blanked, in_fraction, innocents, of_amount
 from plaintiff_moat.redaction.readings import HIDDEN, Decoded, decode, printed
 
 __all__ = ["Finding", "find"]
@@ -47,7 +47,8 @@ _SEPARATORS = b"-._+ \t\r\n\v\f"
 # How most log lines begin: ten digits of which none can be part of a number, for the clock's colon ends them.
 _DATE, _DIGITS_OF_DATE = b"0000-00-00 00,", len("2026011512")
 _NINE_DIGITS, _THIRTEEN_DIGITS = b"0" * 9, b"0" * 13
-_MARKED_GROUPS, _ESCAPED_GROUPS, _QUOTED_GROUPS = b"0000,000", b"0000\x01", b"0000="
+_MARKED, _MARKED_FOURS, _MARKED_SIX = b"0000,000", b"0000,0000,0000,000", b"0000,000000,0000"
+_MARKED_BY_ESCAPE, _MARKED_BY_EQUALS = b"0000\x01", b"0000="
 # Between two groups: up to three separators, or a line break and its indent.
 _GAP = rb"(?:[-._+ ]{1,3}|[-._+ ]{0,3}\n[-._+ ]{0,12})"
 _SSN = re.compile(rb"000(?<!0000)(?:000000|-000000|" + _GAP + rb"00" + _GAP + rb"0000)(?!0)")
@@ -87,19 +88,29 @@ def _in_decoded(decoded: Decoded) -> list[Finding]:
 def _in_reading(reading: bytes, digits: bytes, is_escaped: bool) -> list[Finding]:
     # Most lines end here, after 1 µs: no nine digits come together once the separators are gone. (`find` and
     # not `in`, which costs twice as much on bytes.)
-    is_long, is_marked = digits.find(_NINE_DIGITS) >= 0, digits.find(_MARKED_GROUPS) >= 0
+    is_long = digits.find(_NINE_DIGITS) >= 0
+    is_marked = digits.find(_MARKED) >= 0 and (digits.find(_MARKED_FOURS) >= 0 or digits.find(_MARKED_SIX) >= 0)
     if is_escaped and not is_marked:
-        is_marked = digits.find(_ESCAPED_GROUPS) >= 0 or digits.find(_QUOTED_GROUPS) >= 0
+        is_marked = digits.find(_MARKED_BY_ESCAPE) >= 0 or digits.find(_MARKED_BY_EQUALS) >= 0
     if not is_long and not is_marked:
         return []
     shape = reading.translate(_SHAPE)
     if is_long and shape.startswith(_DATE):
         is_long = digits.find(_NINE_DIGITS, _DIGITS_OF_DATE) >= 0
-    found = [Finding(*match.span(), False) for match in _SSN.finditer(shape)] if is_long else []
+    found = _social_security_numbers(reading, shape) if is_long else []
     if is_long and digits.find(_THIRTEEN_DIGITS) >= 0:
         found += [Finding(start, end, True) for start, end in cards(reading, shape)]
     if is_marked:
         found += [Finding(start, end, True) for start, end in marked_cards(reading, shape)]
+    return found
+
+
+def _social_security_numbers(reading: bytes, shape: bytes) -> list[Finding]:
+    found = []
+    for match in _SSN.finditer(shape):
+        start, end = match.span()
+        if end - start > len(_NINE_DIGITS) or not (in_fraction(reading, start) or of_amount(reading, end)):
+            found.append(Finding(start, end, False))
     return found
 
 
