@@ -28,7 +28,7 @@ from spelling_table import (  # noqa: E402
     CARD_GROUPINGS,
     CARD_ISSUERS,
     SSN_FORMS,
-    innocent_line,
+    everyday_line,
     issued_card,
     issued_ssn,
     sentence,
@@ -160,7 +160,7 @@ def _random(*seed: object) -> Random:
 
 
 def _line(random: Random, number: int) -> str:
-    line = innocent_line(random)
+    line = everyday_line(random)
     if number % ONE_IN:
         return line
     secret = issued_ssn(random) if number % (2 * ONE_IN) else issued_card(random, "Visa")

@@ -11,6 +11,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from plaintiff_moat.redaction.faults import safe_traceback
+from plaintiff_moat.redaction.lines import redact_line
 from plaintiff_moat.redaction.text import redact
 from plaintiff_moat.redaction.values import redact_value
 
@@ -25,7 +26,9 @@ def structlog_processor(_logger: object, _method_name: str, event: Any) -> Any:
     """
     if isinstance(event, MutableMapping) and (error := _error_of(event.get("exc_info"))) is not None:
         event["exc_info"] = safe_traceback(error)[0]
-    return redact_value(event)
+    if isinstance(event, bytes):
+        return redact_line(event.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    return redact_line(event) if isinstance(event, str) else redact_value(event)
 
 
 def loguru_patcher(record: MutableMapping[str, Any]) -> None:

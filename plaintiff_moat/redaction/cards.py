@@ -2,15 +2,15 @@
 
 Prefixes and lengths are the issuer identification numbers (ISO/IEC 7812) that the networks publish. No
 network issues 13 digits that begin with 1 or 2, nor any number that begins with 19 or 20; hence epoch
-milliseconds (13 digits, 1… until the year 2033, then 2…), microseconds and nanoseconds, compact dates and
-rows of years cannot be taken for a card, whatever their check digit.
+milliseconds (13 digits, 1… until the year 2033, then 2…), microseconds and nanoseconds and compact dates
+cannot be taken for a card, whatever their check digit.
 """
 
 import re
 from collections.abc import Iterator
 from functools import cache
 
-from plaintiff_moat.redaction.context import in_fraction, in_identifier
+from plaintiff_moat.redaction.context import Span, in_fraction
 
 __all__ = ["cards", "marked_cards"]
 
@@ -31,16 +31,17 @@ _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _CLASSIC = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 4, 4, 3)})
 _PRINTED_GROUP, _PRINTED_END = 4, 3  # the least that networks print as a group, and as the last one
 _WIDEST = 12  # a wider one is a number of its own: `%(process)d %(thread)d` is 4 and 15 digits
-_INTERNATIONAL_PHONE = 13
+# Thirteen digits after a plus are a telephone in two countries whose code is also a card's prefix, Austria's and
+# Germany's; a plus behind a letter is a space in a form's encoding.
+_INTERNATIONAL_PHONE = re.compile(rb"(?<![0-9A-Za-z])\+4[39][0-9]{11}(?![0-9])")
 
 _GAP, _INDENTED_GAP = 3, 16  # the most between two groups, on one line and across a line break
 
 _CHAIN = re.compile(rb"0(?<!00)(?:[-._+ \n]*+0){12,}+")
-_DECIMAL = re.compile(rb"0{1,8}\.0++")  # in_fraction would say it of its decimals, after five times the time
+_DECIMAL = re.compile(rb"0{1,6}\.0++")  # most chains in a log are a float; to say so later takes five times the time
 _GROUP = re.compile(rb"0+")
-_MARKED = re.compile(rb"0000(?<!00000),(?:0000,0000,0{3,4}(?:,000)?|000000,0{4,5})(?!0)")
-
-Span = tuple[int, int]
+_MARK = rb" {0,2}[,=\x01]{1,2} {0,2}"
+_MARKED = re.compile(rb"0000(?<!00000)M(?:0000M0000M0{3,4}(?:M000)?|000000M0{4,5})(?!0)".replace(b"M", _MARK))
 
 
 def cards(reading: bytes, shape: bytes) -> Iterator[Span]:
@@ -56,11 +57,21 @@ def cards(reading: bytes, shape: bytes) -> Iterator[Span]:
 
 
 def marked_cards(reading: bytes, shape: bytes) -> Iterator[Span]:
-    """Spans of numbers in printed grouping that any other mark joins: `4111/1111/1111/1111`."""
+    """Spans of numbers in printed grouping that any other mark joins: `4111/1111/1111/1111`, `4111, 1111, …`."""
     for marked in _MARKED.finditer(shape):
         groups = [group.span() for group in _GROUP.finditer(shape, *marked.span())]
-        if _one_gap(reading, groups) and _is_number(reading, groups):
+        if _one_gap(reading, groups) and _is_number(reading, groups) and not _is_listed(reading, shape, groups):
             yield marked.span()
+
+
+def _is_listed(reading: bytes, shape: bytes, groups: list[Span]) -> bool:
+    """Whether the groups are some of a longer list, `[4111, 1111, 1111, 1111, 2222]`; without spaces, of cells."""
+    gap = _gap(reading, groups, 0)
+    if b" " not in gap:
+        return False
+    before, after = groups[0][0] - len(gap), groups[-1][1] + len(gap)
+    is_before = reading[max(0, before) : groups[0][0]] == gap and shape.endswith(b"0000", 0, max(0, before))
+    return is_before or (reading.startswith(gap, groups[-1][1]) and shape.startswith(b"0000", after))
 
 
 def _neighbours(shape: bytes, start: int, end: int) -> Iterator[list[Span]]:
@@ -78,9 +89,12 @@ def _neighbours(shape: bytes, start: int, end: int) -> Iterator[list[Span]]:
 
 
 def _in_chain(reading: bytes, groups: list[Span]) -> Iterator[Span]:
-    """Numbers in printed grouping anywhere in the chain; in any other grouping where they fill what is left."""
-    taken, first = 0, 0
-    while first < len(groups):
+    """Numbers in printed grouping anywhere in the chain; in any other grouping where they fill what is left.
+
+    They may overlap: where two numbers can be read into the same groups, both are hidden.
+    """
+    taken = 0
+    for first in range(len(groups)):
         after = _printed_number(reading, groups, first) if _size(groups[first]) >= _PRINTED_GROUP else 0
         if first == taken and _fills(reading, rest := groups[taken : taken + _LONGEST + 1]):
             after = taken + len(rest)
@@ -88,9 +102,7 @@ def _in_chain(reading: bytes, groups: list[Span]) -> Iterator[Span]:
             if _fills(reading, groups[taken:first]):
                 yield groups[taken][0], groups[first - 1][1]
             yield groups[first][0], groups[after - 1][1]
-            taken = first = after
-        else:
-            first += 1
+            taken = max(taken, after)
 
 
 def _printed_number(reading: bytes, groups: list[Span], first: int) -> int:
@@ -120,18 +132,18 @@ def _fills(reading: bytes, groups: list[Span]) -> bool:
 def _is_unbroken(reading: bytes, group: Span) -> bool:
     if _size(group) not in _LENGTHS or not _prefixes(_size(group)).match(reading, *group):
         return False
-    if not _passes_luhn(reading[group[0] : group[1]]) or in_identifier(reading, *group):
+    if not _passes_luhn(reading[slice(*group)]) or in_fraction(reading, group[0]):
         return False
-    is_phone = _size(group) == _INTERNATIONAL_PHONE and reading[group[0] - 1 : group[0]] == b"+"
-    return not is_phone and not in_fraction(reading, group[0])
+    return not _INTERNATIONAL_PHONE.match(reading, max(0, group[0] - 1))
 
 
 def _is_number(reading: bytes, groups: list[Span]) -> bool:
     """Whether two groups or more make an issued number, and not a decimal number or a pair of ids."""
     if not _is_issued(reading, groups) or max(map(_size, groups)) > _WIDEST:
         return False
+    # A dot in the very middle of the digits separates: `41111111.11111111`.
     is_decimal = len(groups) == len(("12", "34")) and _gap(reading, groups, 0) == b"."
-    return not is_decimal
+    return not is_decimal or _size(groups[0]) == _size(groups[1])
 
 
 def _is_issued(reading: bytes, groups: list[Span]) -> bool:
@@ -140,7 +152,7 @@ def _is_issued(reading: bytes, groups: list[Span]) -> bool:
         return False
     if not _prefixes(len(digits)).match(digits) and not _is_grouped_uatp(groups, digits):
         return False
-    return _passes_luhn(digits) and not in_identifier(reading, groups[0][0], groups[-1][1])
+    return _passes_luhn(digits)
 
 
 @cache
@@ -156,10 +168,7 @@ def _is_grouped_uatp(groups: list[Span], digits: bytes) -> bool:
 def _is_classic(reading: bytes, groups: list[Span], first: int, last: int) -> bool:
     """Whether the shape alone gives it away, whatever prefix and check digit."""
     number = groups[first : last + 1]
-    start, end = number[0][0], number[-1][1]
     if tuple(map(_size, number)) not in _CLASSIC or not _one_gap(reading, number):
-        return False
-    if reading.startswith((b"19", b"20"), start) or in_identifier(reading, start, end):
         return False
     gap = _gap(reading, groups, first)
     before = first > 0 and _size(groups[first - 1]) == _PRINTED_GROUP and _gap(reading, groups, first - 1) == gap

@@ -1,75 +1,106 @@
-"""What surrounds digits and makes them part of something innocent: a digest, a fraction, an amount, an address.
+"""What is full of digits and nobody's number: fractions, amounts, ids, digests, times, addresses, postal codes.
 
-Every look around is bounded, so that a megabyte of near misses costs what a megabyte of prose costs.
+Fractions and amounts are told from the few characters beside a number. The rest is looked for only around what
+was found, and then taken out before the search is repeated: so a number within one of them is no finding, and a
+number beside one of them is seen as if it stood alone.
 """
 
 import re
+from collections.abc import Iterator
+from functools import cache
 
-__all__ = ["in_fraction", "in_identifier", "of_address", "of_amount", "of_clock"]
+__all__ = ["Span", "blanked", "in_fraction", "innocents", "of_amount"]
 
-_UUID = re.compile(rb"(?<![0-9a-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-z])")
-_UUID_LENGTH = 36
-# Hex that programs print without dashes: trace and span ids, ObjectIds, UUIDs, MD5, SHA-1, SHA-2.
-_DIGEST_LENGTHS = frozenset({16, 24, 32, 40, 56, 64, 96, 128})
-_ALPHANUMERIC = b"0123456789abcdefghijklmnopqrstuvwxyz"
-_HEX = b"0123456789abcdef"
-_SHORTEST_MEMORY_ADDRESS = len("0x") + 10
+Span = tuple[int, int]
 
-_LONGEST_INTEGER = 12
-_JOINED = re.compile(rb"[0-9A-Za-z-]")
+_FARTHEST = 160  # a digest of 128 digits and what it is recognised by
+_HEX = "[0-9A-Fa-f]"
+_PIECE = "[0-9A-Fa-f]{1,4}"
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_GAP = "[-._+\\s]"
+_TAIL = f"{_GAP}{{1,3}}[0-9]{{2,6}}{_GAP}{{1,3}}[0-9]{{4}}"  # what follows the first group of a number
+_OFFSET = "[-+](?:0[0-9]|1[0-4]):?[0-5][0-9]"
 
 # An integer part as long as a number to hide is taken for one: two numbers with a dot between, not a fraction.
-_FRACTION = re.compile(rb"(?:(?<![0-9])(?:[0-9]{1,8}|[0-9]{10,12})\.|:[0-9][0-9]:[0-9][0-9],)\Z")
-_SECONDS = re.compile(rb":[0-9][0-9]:[0-9][0-9][.,]\Z")
-_TWO_OCTETS = re.compile(rb"(?<![0-9])[0-9]{1,3}\.[0-9]{1,3}\.\Z")
-_CENTS = re.compile(rb"\.[0-9][0-9](?![0-9A-Za-z_]|[-.][0-9A-Za-z])")
-
-
-def in_identifier(reading: bytes, start: int, end: int) -> bool:
-    """Whether the digits lie within a UUID, a hex digest or a memory address.
-
-    Hex of any other length does not count: `abc123456789` is a number that somebody glued to letters.
-    """
-    if not _JOINED.match(reading, max(0, start - 1)) and not _JOINED.match(reading, end):
-        return False
-    return _in_digest(reading, start, end) or _in_uuid(reading, start, end)
-
-
-def _in_digest(reading: bytes, start: int, end: int) -> bool:
-    longest = max(_DIGEST_LENGTHS) + 1
-    left = reading[max(0, start - longest) : start].lower()
-    right = reading[end : end + longest].lower()
-    word = (
-        left[len(left.rstrip(_ALPHANUMERIC)) :]
-        + reading[start:end]
-        + right[: len(right) - len(right.lstrip(_ALPHANUMERIC))]
-    )
-    if word.startswith(b"0x"):
-        return len(word) >= _SHORTEST_MEMORY_ADDRESS and not word[2:].strip(_HEX)
-    return len(word) in _DIGEST_LENGTHS and not word.strip(_HEX) and not word.isdigit()
-
-
-def _in_uuid(reading: bytes, start: int, end: int) -> bool:
-    offset = max(0, start - _UUID_LENGTH)
-    window = reading[offset : end + _UUID_LENGTH].lower()
-    return any(offset + uuid.start() <= start and end <= offset + uuid.end() for uuid in _UUID.finditer(window))
+_FRACTION = re.compile(rb"(?<![0-9])(?:[0-9]{1,8}|[0-9]{10,12})\.\Z")
+_LONGEST_INTEGER = 12
+# With the currency or without; a float's single decimal does not count.
+_CENTS = re.compile(rb"\.[0-9][0-9](?:[A-Za-z]{3})?(?![0-9A-Za-z_]|[-.][0-9A-Za-z])")
 
 
 def in_fraction(reading: bytes, start: int) -> bool:
-    """Whether the digits are the decimals of a number, or of a second: `0.123456789`, `12:00:01,123456789`."""
-    return _FRACTION.search(reading, max(0, start - _LONGEST_INTEGER - 2), start) is not None
-
-
-def of_clock(reading: bytes, start: int) -> bool:
-    """Whether the digits begin as milliseconds of a time of day: `12:00:01,123 45 6789`."""
-    return _SECONDS.search(reading, max(0, start - 7), start) is not None
-
-
-def of_address(reading: bytes, start: int) -> bool:
-    """Whether two octets of an IP address stand before the digits: `10.0.` before `123.45 6789`."""
-    return _TWO_OCTETS.search(reading, max(0, start - 9), start) is not None
+    """Whether the digits that start here are the decimals of a number or of a second: `0.123456789`."""
+    if not reading.startswith(b".", start - 1):
+        return False
+    return _FRACTION.search(reading, max(0, start - _LONGEST_INTEGER - 1), start) is not None
 
 
 def of_amount(reading: bytes, end: int) -> bool:
-    """Whether exactly two decimals end the number: `123456789.50`; a float's single one does not count."""
+    """Whether exactly two decimals end the number: `123456789.50`, `123456789.50USD`."""
     return _CENTS.match(reading, end) is not None
+
+
+@cache
+def _innocent() -> re.Pattern[bytes]:
+    """The pattern; its one group that matches is what to take out. Compiled at its first use: that takes 5 ms."""
+    # Every repetition is bounded or possessive, so that a megabyte of near misses costs what one of prose costs.
+    pattern = rf"""
+    (?=[0-9A-Fa-f:.]) (?:
+    # A UUID, and hex that programs print without dashes: trace and span ids, ObjectIds, UUIDs, MD5, SHA-1, SHA-2. Of
+    # any other length it does not count (`abc123456789` is a number that somebody glued to letters), nor where all
+    # of it but the ends is a card's number of digits, nor where its first or last digits are a group of a number.
+    (?:(?<!{_HEX})|(?<=%[0-9]{{2}})) (?={_HEX}{{8}})
+    (?<![0-9]{_GAP}[0-9]{{2}}{_GAP}) (?<![0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}) (?<![0-9]{{4}}{_GAP}[0-9]{{6}}{_GAP}) (?:
+        ({_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})
+      | (?={_HEX}{{16}}) (?=[0-9]*+[A-Fa-f]) (?![A-Fa-f]*+[0-9]{{13,}}+[A-Fa-f]*+(?![0-9]))
+        ({"|".join(f"{_HEX}{{{length}}}" for length in (16, 24, 32, 40, 56, 64, 96, 128))})
+      ) (?!{_HEX}|{_TAIL})
+    # A memory address.
+    | (?<![0-9A-Za-z]) (0x{_HEX}{{10,128}}+) (?![0-9A-Za-z]|{_TAIL})
+    # Fractions of a second, with the offset from UTC. A comma before them also ends a cell: what follows it is
+    # a fraction where a log's line goes on with a space, or where an offset says so.
+    | :[0-5][0-9]:[0-5][0-9] (\.[0-9]{{1,9}}(?:[ ]?{_OFFSET})?|,[0-9]{{3}}(?=\s)|,[0-9]{{9}}(?=Z|{_OFFSET}))
+      (?![0-9]|[-._][0-9])
+    | (?<![0-9]) (?:
+        # An address of IPv4.
+        (?<![0-9]\.) ({_OCTET}(?:\.{_OCTET}){{3}}) (?![0-9]|\.[0-9])
+        # ZIP+4.
+      | (?<![0-9]-) ([0-9]{{5}}-[0-9]{{4}}) (?![0-9]|-[0-9])
+      )
+    # An address or a net of IPv6, of so many groups that a card number could be read into them.
+    | (?<![0-9A-Za-z:]) (?={_PIECE}:) (
+        (?:{_PIECE}:){{7}}{_PIECE}|(?:{_PIECE}:){{4,6}}(?::{_PIECE}){{1,3}}|(?:{_PIECE}:){{4,7}}:
+      | (?:{_PIECE}:){{1,3}}(?::{_PIECE}){{4,6}}
+      ) (?![0-9A-Za-z:])
+    )
+    """
+    return re.compile(pattern.encode(), re.VERBOSE)
+
+
+def innocents(reading: bytes, found: list[Span]) -> Iterator[Span]:
+    """What is innocent and overlaps, or shares a word with, one of the spans that were found; these in their order."""
+    for start, end, last in _neighbourhoods(reading, found):
+        for match in _innocent().finditer(reading, start, end):
+            if match.start() < last:
+                yield match.span(match.lastindex or 0)
+
+
+def _neighbourhoods(reading: bytes, found: list[Span]) -> Iterator[tuple[int, int, int]]:
+    """The words around the spans, where they are not too long, and where the last span in them ends; none overlap."""
+    start = end = last = 0
+    for first, after in found:
+        begins = max(reading.rfind(b" ", max(0, first - _FARTHEST), first), first - _FARTHEST, 0)
+        ends = reading.find(b" ", after, after + _FARTHEST) + 1 or after + _FARTHEST
+        if begins > end:
+            yield start, end, last
+            start = begins
+        end, last = max(end, ends), max(last, after)
+    yield start, end, last
+
+
+def blanked(reading: bytes, spans: list[Span]) -> bytes:
+    """The reading, as long as before, with what has no part in any number in the place of the spans."""
+    blank = bytearray(reading)
+    for start, end in spans:
+        blank[start:end] = b"?" * (end - start)
+    return bytes(blank)

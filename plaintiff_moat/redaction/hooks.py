@@ -2,7 +2,10 @@
 
 `logging` offers no seam of its own that sees every record of every logger on its way to every handler: a
 filter on the root logger is not asked about its children, a record factory runs before `extra=` is added, and
-what `dictConfig` makes later starts anew. All of them go through the methods of `logging.Handler`.
+what `dictConfig` makes later starts anew. But every logger asks its filters before it turns to handlers, and every
+handler asks its own before it writes, by the same method of `logging.Filterer`, even where there are none: behind it
+the record is scrubbed. So neither a handler with a `handle` of its own nor a filter that rewrites records is a way
+around. What a handler formats goes through `logging.Handler.format`.
 """
 
 import logging
@@ -14,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from plaintiff_moat.redaction.faults import safe_traceback
+from plaintiff_moat.redaction.lines import redact_line
 from plaintiff_moat.redaction.records import scrub
 from plaintiff_moat.redaction.text import redact
 from plaintiff_moat.redaction.values import redact_value
@@ -47,17 +51,20 @@ def _uninstall() -> None:
             setattr(owner, name, stood)
 
 
-def _handle(standing: Callable[..., Any]) -> Callable[..., Any]:
-    def handle(handler: logging.Handler, record: logging.LogRecord) -> Any:
-        scrub(record)
-        return standing(handler, record)
+def _filter(standing: Callable[..., Any]) -> Callable[..., Any]:
+    def filter_(filterer: logging.Filterer, record: logging.LogRecord) -> Any:
+        passes = standing(filterer, record)
+        if passes:  # since Python 3.12 it may be another record
+            scrub(passes if isinstance(passes, logging.LogRecord) else record)
+        return passes
 
-    return handle
+    return filter_
 
 
 def _format(standing: Callable[..., Any]) -> Callable[..., Any]:
     def format_(handler: logging.Handler, record: logging.LogRecord) -> Any:
-        return redact_value(standing(handler, record))
+        line = standing(handler, record)
+        return redact_line(line) if isinstance(line, str) else redact_value(line)
 
     return format_
 
@@ -127,7 +134,7 @@ def _tell(text: str) -> None:
 
 
 _SEAMS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
-    (logging.Handler, "handle", _handle),
+    (logging.Filterer, "filter", _filter),
     (logging.Handler, "format", _format),
     (logging.Handler, "handleError", _handle_error),
     (warnings, "formatwarning", _format_warning),

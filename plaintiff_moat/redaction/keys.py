@@ -14,11 +14,13 @@ __all__ = ["is_sensitive", "reduced"]
 _TERMS = frozenset(
     {
         "ssn", "ssno", "ssnum", "ssnumber", "ssnbr",
-        "socsec", "socialsec", "socialno", "socialnumber", "socialsecurity", "socialinsurance", "sin",
-        "itin", "tin", "ein", "fein", "taxid", "taxidnumber", "taxno", "taxnumber", "taxpayerid", "fedid", "federalid",
+        "socsec", "socsecno", "socsecnum", "socsecnumber",
+        "socialsec", "socialno", "socialnumber", "socialsecurity", "socialinsurance", "sin",
+        "itin", "tin", "tinno", "tinnum", "tinnumber",
+        "ein", "fein", "taxid", "taxidnumber", "taxno", "taxnumber", "taxpayerid", "fedid", "federalid",
         "dob", "dateofbirth", "datebirth", "birthdate", "birthdt", "birthday",
         "cardnumber", "cardno", "cardnum", "cardnbr", "ccnumber", "ccno", "ccnum", "creditcard", "debitcard",
-        "cvv", "cvc", "cvn", "securitycode",
+        "cardpan", "pannumber", "cvv", "cvc", "cvn", "csccode", "cardcsc", "securitycode",
         "accountnumber", "accountno", "accountnum", "accountnbr", "acctnumber", "acctno", "acctnum", "acctnbr",
         "bankaccount", "bankacct", "iban", "routingnumber", "routingno", "abanumber",
         "driverslic", "driverlic",
@@ -29,8 +31,11 @@ _TERMS = frozenset(
     }
 )  # fmt: skip
 # As words within a name these mean too much: `token_count`, `secret_santa`.
-_WHOLE = frozenset({"token", "secret", "pan", "cc", "ss", "social"})
-_STEMS = ("socialsecurity", "socialinsurance", "creditcard", "debitcard", "cardnumber", "taxpayerid", "dateofbirth")
+_WHOLE = frozenset({"token", "secret", "pan", "csc", "cc", "ss", "social"})
+_STEMS = (
+    "socialsecurity", "socialinsurance", "creditcard", "debitcard", "cardnumber", "cardverification", "taxpayerid",
+    "taxidentification", "dateofbirth",
+)  # fmt: skip
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|[\W_]+")
 _WORDS = 40  # of a name that are looked at
 

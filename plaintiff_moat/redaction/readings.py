@@ -1,15 +1,20 @@
 """Two comparable readings of a text, so that the rules meet every spelling as plain ASCII bytes.
 
 *As printed*: one byte a character. Every script's digits become ASCII digits; dashes, dots and spaces of
-every kind become `-`, `.` and a space. *As decoded*: percent, backslash and HTML escapes and enclosed digits
-are resolved as well, and what has no width is dropped. Both are searched, because either alone can be
+every kind become `-`, `.` and a space. *As decoded*: percent, backslash, HTML and quoted-printable escapes and enclosed
+digits are resolved as well, and what has no width is dropped. Both are searched, because either alone can be
 fooled: `LIKE '%201-23-4567%'` decodes to something harmless, `123%2D45%2D6789` prints as something harmless.
 """
 
 import re
 import sys
 import unicodedata
+from bisect import bisect_left
+from collections.abc import Callable
 from functools import cache
+from itertools import compress
+
+from plaintiff_moat.redaction.context import Span, blanked
 
 __all__ = ["HIDDEN", "Decoded", "decode", "printed"]
 
@@ -18,7 +23,7 @@ HIDDEN = "\x01"
 
 _PADDING = "\x00"  # fills a resolved escape up to the length it had, so that offsets stay true
 _INVISIBLE = bytes([*range(9), *range(14, 32), 127])
-_INVISIBLE_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+_IS_VISIBLE = bytes(byte not in _INVISIBLE for byte in range(256))
 _PLAIN = frozenset("0123456789-._+ \t\n\r\v\f")
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
@@ -93,44 +98,70 @@ class Decoded:
         self._origins: list[int] | None = None
         self.reading = aligned.translate(None, _INVISIBLE)
 
-    def original(self, start: int, end: int) -> tuple[int, int]:
-        """The span of the text that the bytes from start to end of the reading were written as."""
-        if self._origins is None:
-            self._origins = [at for at, byte in enumerate(self._aligned) if byte not in _INVISIBLE]
-        first, after = self._origins[start], self._origins[end - 1] + 1
+    def original(self, span: Span) -> Span:
+        """The span of the text that this span of the reading was written as."""
+        origins = self._where()
+        first, after = origins[span[0]], origins[span[1] - 1] + 1
         while self._aligned.startswith(_PADDING.encode(), after):
             after += 1
         return first, after
 
+    def of(self, span: Span) -> Span:
+        """The span of the reading that this span of the text is read as."""
+        return bisect_left(self._where(), span[0]), bisect_left(self._where(), span[1])
+
+    def _where(self) -> list[int]:
+        if self._origins is None:
+            self._origins = list(compress(range(len(self._aligned)), self._aligned.translate(_IS_VISIBLE)))
+        return self._origins
+
+    def blanked(self, spans: list[Span]) -> "Decoded":
+        """The same without these spans of the text."""
+        return Decoded(blanked(self._aligned, spans))
+
 
 def decode(text: str, as_printed: bytes) -> Decoded | None:
     """None when the text holds nothing to decode, so that the printed reading is all there is."""
-    resolved = _escape().sub(_resolved, text)
-    aligned = resolved.encode("ascii") if resolved.isascii() else _folded(resolved, _AS_DECODED)
-    if aligned == as_printed and not _INVISIBLE_BYTE.search(aligned):
-        return None
-    return Decoded(aligned)
+    resolved, escapes = _escape().subn(_resolved, text)
+    if not escapes and text.isascii():
+        return None if len(as_printed.translate(None, _INVISIBLE)) == len(as_printed) else Decoded(as_printed)
+    decoded = Decoded(resolved.encode("ascii") if resolved.isascii() else _folded(resolved, _AS_DECODED))
+    return None if decoded.reading == as_printed else decoded
 
 
 @cache
 def _escape() -> re.Pattern[str]:
     """The pattern of one escaped character; compiled at its first use, because that takes 2 ms."""
     # Repetition is bounded everywhere: text escaped twice is common, a megabyte of backslashes is an attack.
-    percent, backslash_x = _octets("%"), _octets(r"\\{1,4}x")
+    hex4, pair = rf"{_HEX}{{4}}", rf"[Dd][89ABab]{_HEX}{{2}}\\{{1,4}}u[Dd][C-Fc-f]{_HEX}{{2}}"
+    percent, backslash_x = _octets("%(?:25){0,4}", f"{_HEX}{{2}}"), _octets(r"\\{1,4}x", f"{_HEX}{{2}}")
     return re.compile(
-        rf"%(?:25){{0,4}}(?P<percent>{percent})"
-        rf"|\\\\{{0,3}}(?:x(?P<octets>{backslash_x})"
-        rf"|u(?P<pair>[Dd][89ABab]{_HEX}{{2}}\\{{1,4}}u[Dd][C-Fc-f]{_HEX}{{2}})|u(?P<u4>{_HEX}{{4}})"
-        rf"|u\{{(?P<brace>{_HEX}{{1,6}})\}}|U(?P<u8>{_HEX}{{8}})|(?P<control>[nrtvf]))"
+        rf"%(?:25){{0,4}}(?:(?P<percent>{percent})|u(?P<percent_u>{hex4}))"
+        rf"|\\\\{{0,3}}(?:x(?P<octets>{backslash_x})|(?P<octal>{_OCTAL})"
+        rf"|u(?P<pair>{pair})|u(?P<u4>{hex4})|u\{{(?P<brace>{_HEX}{{1,6}})\}}|U(?P<u8>{_HEX}{{8}})"
+        rf"|N\{{(?P<called>[A-Za-z][A-Za-z0-9 -]{{1,80}})\}}|(?P<control>[nrtvf]))"
         rf"|&(?:amp;){{0,4}}"
         rf"(?:#(?P<decimal>[0-9]{{1,7}});?|#[xX](?P<hex>{_HEX}{{1,6}});?|(?P<name>[A-Za-z]{{3,16}});)"
+        rf"|{_QUOTED}"
     )
 
 
-def _octets(mark: str) -> str:
+def _octets(mark: str, single: str) -> str:
     """One character as escaped bytes: a UTF-8 sequence, or else one byte of Latin-1."""
     more = rf"{mark}[89ABab]{_HEX}"
-    return rf"[CDcd]{_HEX}{more}|[Ee]{_HEX}(?:{more}){{2}}|[Ff][0-4](?:{more}){{3}}|{_HEX}{{2}}"
+    return rf"[CDcd]{_HEX}{more}|[Ee]{_HEX}(?:{more}){{2}}|[Ff][0-4](?:{more}){{3}}|{single}"
+
+
+# The same with octal digits, as C, Go and git write them. Of single bytes only a space, dashes, dots, `_` and
+# digits: three digits behind a backslash are common in paths.
+_MORE_OCTAL = r"\\{1,4}2[0-7]{2}"
+_OCTAL = (
+    rf"3[0-3][0-7]{_MORE_OCTAL}|3[45][0-7](?:{_MORE_OCTAL}){{2}}|36[0-7](?:{_MORE_OCTAL}){{3}}"
+    "|040|05[3-6]|06[0-7]|07[01]|137"
+)
+# Of single bytes only a hyphen, a dot and, in Windows-1252, dashes and the hard space; and these between digits,
+# for `key=20260115` is no escape. What stands at the end of a line joins it with the next one.
+_QUOTED = rf"=(?P<soft>\r?\n|(?={_HEX}{{2}})(?P<quoted>{_octets('=', '(?<=[0-9]=)(?:2[DEde]|9[67]|A[0D])(?=[0-9])')}))"
 
 
 def _folded(text: str, folding: _Folding) -> bytes:
@@ -144,23 +175,46 @@ def _unmangled(match: re.Match[str]) -> str:
 
 
 def _resolved(match: re.Match[str]) -> str:
-    """The escape unchanged, unless it stands for a digit, a separator or nothing visible."""
+    """The escaped character, or `?` where it has no part in a number; as long as before.
+
+    A percent sign with two digits stays as it is unless they stand for a part of a number: they may be its first.
+    """
     char = _character(match)
-    if char in _PLAIN or _AS_DECODED[ord(char)] != "?":
-        return char.ljust(len(match[0]), _PADDING)
-    return match[0]
+    if char not in _PLAIN and _AS_DECODED[ord(char)] == "?":
+        if match[0][1:].isdigit():
+            return match[0]
+        char = "?"
+    return char.ljust(len(match[0]), _PADDING)
 
 
 def _character(match: re.Match[str]) -> str:
     kind, value = match.lastgroup, match[match.lastgroup or 0]
-    if kind == "name":
-        return _NAMED.get(value.lower(), "?")
-    if kind == "control":
-        return {"n": "\n", "v": "\n", "f": "\n"}.get(value, " ")
-    if kind in ("percent", "octets"):
-        octets = bytes.fromhex(re.sub(r"%|\\+x", "", value))
-        return octets.decode("utf-8" if len(octets) > 1 else "latin-1", "replace")[0]
+    if kind in _BY_NAME:
+        return _BY_NAME[kind](value)
+    if kind in ("percent", "octets", "quoted"):
+        return _decoded(bytes.fromhex(re.sub(r"%(?:25)*|=|\\+x", "", value)))
+    if kind == "octal":
+        return _decoded(bytes(int(octet, 8) for octet in re.findall("[0-7]{3}", value)))
     if kind == "pair":
         return bytes.fromhex(re.sub(r"\\+u", "", value)).decode("utf-16-be")
     code = int(value, 10 if kind == "decimal" else 16)
     return chr(code) if code <= sys.maxunicode else "?"
+
+
+def _decoded(octets: bytes) -> str:
+    return octets.decode("utf-8" if len(octets) > 1 else "latin-1", "replace")[0]
+
+
+def _called(name: str) -> str:
+    try:
+        return unicodedata.lookup(name)
+    except KeyError:
+        return "?"
+
+
+_BY_NAME: dict[str | None, Callable[[str], str]] = {
+    "name": lambda name: _NAMED.get(name.lower(), "?"),
+    "called": _called,
+    "control": lambda letter: {"n": "\n", "v": "\n", "f": "\n"}.get(letter, " "),
+    "soft": lambda _: HIDDEN,
+}

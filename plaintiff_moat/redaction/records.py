@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from plaintiff_moat.redaction.faults import safe_traceback
+from plaintiff_moat.redaction.lines import redact_line
 from plaintiff_moat.redaction.text import redact
 from plaintiff_moat.redaction.values import redact_value
 
@@ -116,14 +117,14 @@ class RedactingFormatter(logging.Formatter):
         self._formatter = formatter
 
     def format(self, record: logging.LogRecord) -> str:
-        """The final line: scrubbed record, formatted, and redacted once more as a whole."""
+        """The final line: scrubbed record, formatted, and redacted once more as a whole; JSON stays JSON."""
         twin = record.__class__.__new__(record.__class__)
         twin.__dict__.update(record.__dict__)
         if twin.exc_info:
             # Another formatter may have left its unredacted traceback here.
             twin.exc_text = None
         scrub(twin)
-        return redact(self._formatter.format(twin) if self._formatter else super().format(twin))
+        return redact_line(self._formatter.format(twin) if self._formatter else super().format(twin))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the signature of `logging`
         """The traceback, without the text of database errors and without what `redact` would replace."""

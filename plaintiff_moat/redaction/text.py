@@ -46,9 +46,11 @@ def redact(
     """Every number that was asked for becomes its token, and nothing else changes.
 
     The very same object comes back when there was nothing to hide, so `redact(text) is text` tells. Redacting
-    twice is redacting once. Takes time in proportion to the length, whatever the text.
+    twice is redacting once. Takes time in proportion to the length, whatever the text. Raises TypeError for
+    anything but text and None.
     """
-    if not text:
+    if not isinstance(text, str):
+        _refuse(text)
         return text
     if redact_email:
         text = _replaced(text, [(start, end, EMAIL_TOKEN) for start, end in emails(text)])
@@ -61,7 +63,17 @@ def redact(
 
 def contains_pii(text: str | None) -> bool:
     """Whether `redact` would find a social security or card number."""
-    return bool(text and find(text))
+    if not isinstance(text, str):
+        _refuse(text)
+        return False
+    return bool(find(text))
+
+
+def _refuse(text: object) -> None:
+    if text is not None:
+        raise TypeError(
+            f"redaction takes text or None, not {type(text).__name__}; decode bytes first, give data to redact_dict"
+        )
 
 
 def _hidden(text: str, found: list[Finding], *, redact_ssn: bool, redact_card: bool) -> str:

@@ -1,5 +1,6 @@
 """Values of any type without social security and card numbers, for what is logged as data and not as text."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -21,10 +22,13 @@ def redact_dict(
     """A new dict in which no key or value, however deep, holds what `redact` would replace; data is not changed.
 
     Whatever its value, a key's becomes `[REDACTED]` if it is known as sensitive (`ssn`, `cardNumber`, `CVV`,
-    `password`, …) or is among sensitive_keys, in any spelling. Dicts, lists, tuples and sets are entered;
-    bytes stay bytes; numbers and objects whose text holds a finding are replaced by that text, redacted. The
-    options are those of `redact`.
+    `password`, …) or is among sensitive_keys, in any spelling, as text or as bytes. Keys that read alike once they
+    are redacted are numbered, so that none is lost. Dicts, lists, tuples and sets are entered; bytes stay bytes;
+    numbers and objects whose text holds a finding are replaced by that text, redacted. The options are those of
+    `redact`. Raises TypeError for anything but a mapping.
     """
+    if not isinstance(data, Mapping):
+        raise TypeError(f"redact_dict takes a mapping, not {type(data).__name__}; give other data as a value of one")
     return _Walk(frozenset(map(reduced, sensitive_keys or ())), redact_options).mapping(data, 0)
 
 
@@ -54,10 +58,15 @@ class _Walk:
         self._clean: dict[int, Any] = {}  # what it has left behind: it may be held many times
 
     def mapping(self, data: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
-        clean = {}
+        clean: dict[Any, Any] = {}
+        alike: Counter[Any] = Counter()
         for key, value in data.items():
             shown = self._hidden(value) if self._hides(key) else self.value(value, depth + 1)
-            clean[self.value(key, depth + 1)] = shown
+            label = name = self.value(key, depth + 1)
+            while label in clean:
+                alike[name] += 1
+                label = _numbered(name, alike[name] + 1)
+            clean[label] = shown
         return clean
 
     def value(self, value: Any, depth: int) -> Any:
@@ -84,6 +93,8 @@ class _Walk:
         return members if isinstance(value, list) else _like(value, members)
 
     def _hides(self, key: object) -> bool:
+        if isinstance(key, bytes):
+            key = key.decode("utf-8", "replace")
         return isinstance(key, str) and (is_sensitive(key) or reduced(key) in self._sensitive_keys)
 
     def _hidden(self, value: object) -> str:
@@ -107,6 +118,10 @@ class _Walk:
     def _replaced(self, clean: str) -> str:
         self.found = True
         return clean
+
+
+def _numbered(name: object, number: int) -> str | bytes:
+    return b"%b (%d)" % (name, number) if isinstance(name, bytes) else f"{name} ({number})"
 
 
 def _like(value: tuple[Any, ...] | set[Any] | frozenset[Any], members: list[Any]) -> Collection[Any]:

@@ -55,9 +55,22 @@ SSN_SPELLINGS: dict[str, Callable[[str], str]] = {
     "percent-encoded en dash": joined("%E2%80%93"),
     "percent-encoded twice": joined("%252d"),
     "form-encoded space": joined("+"),
+    "percent-encoded en dash, twice": joined("%25E2%2580%2593"),
+    "percent-encoded as scripts do": joined("%u2013"),
     "backslash escape": joined("\\u002d"),
     "backslash escape, twice": joined("\\\\u2011"),
     "backslash octets": joined("\\xe2\\x80\\x91"),
+    "octal escape": joined("\\055"),
+    "octal octets": joined("\\342\\200\\223"),
+    "octal digits": lambda digits: "".join(
+        f"\\06{digit}" if digit < "8" else f"\\07{int(digit) - 8}" for digit in digits
+    ),
+    "named escape": joined("\\N{EN DASH}"),
+    "quoted-printable hyphen": joined("=2D"),
+    "quoted-printable en dash": joined("=E2=80=93"),
+    "quoted-printable en dash with spaces": joined(" =E2=80=93 "),
+    "quoted-printable en dash of Windows-1252": joined("=96"),
+    "quoted-printable line break": lambda digits: f"{digits[:3]}-{digits[3:5]}-{digits[5:7]}=\r\n{digits[7:]}",
     "HTML decimal entity": joined("&#45;"),
     "HTML hex entity": joined("&#x2013;"),
     "HTML named entity": joined("&ndash;"),
@@ -113,6 +126,7 @@ GROUPINGS: tuple[tuple[int, ...], ...] = (
 )  # fmt: skip
 
 SEPARATORS = ("-", " ", ".", "", "_", " - ", "\u2011", "\xa0", "\u200b", "%20", "\\u2013", "\n")
+MARKS = (*"/:|*,~;#=\\", ", ", " / ", " | ", "\\/", "\\\\", "=2D", "\\055", "%252D", "\\N{EN DASH}", "=E2=80=93")
 
 
 def random_digits(random: Random, count: int) -> str:

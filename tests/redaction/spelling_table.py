@@ -7,7 +7,16 @@ from uuid import UUID
 
 from number_spellings import GROUPINGS, SSN_SPELLINGS, grouped, random_card, random_digits
 
-__all__ = ["CARD_GROUPINGS", "CARD_ISSUERS", "SSN_FORMS", "innocent_line", "issued_card", "issued_ssn", "sentence"]
+__all__ = [
+    "CARD_GROUPINGS",
+    "CARD_ISSUERS",
+    "SSN_FORMS",
+    "everyday_line",
+    "innocent_line",
+    "issued_card",
+    "issued_ssn",
+    "sentence",
+]
 
 _SAME_AS_ELSEWHERE = (
     "hyphen-minus", "unbroken", "dot", "space", "spaced hyphen", "en dash", "non-breaking hyphen", "non-breaking space",
@@ -62,9 +71,14 @@ def sentence(random: Random, words: int) -> str:
     return " ".join(random.choices(_WORDS, k=words))
 
 
-def innocent_line(random: Random) -> str:
+def everyday_line(random: Random) -> str:
     """A log line full of numbers, none of which is anybody's: of an importer, a web server, a JSON logger, people."""
     return random.choice(_LINES)(random)
+
+
+def innocent_line(random: Random) -> str:
+    """An everyday line, or one of those in which it is hard to see that nothing in them is anybody's number."""
+    return random.choice(_LINES + _RARE_LINES)(random)
 
 
 def _stamp(random: Random) -> str:
@@ -133,5 +147,19 @@ _LINES: tuple[Callable[[Random], str], ...] = (
     lambda random: (
         f"{_stamp(random)} trace={random.getrandbits(128):032x} span={random.getrandbits(64):016x} "
         f"epoch_ms={random.randint(1_500_000_000_000, 1_800_000_000_000)} {sentence(random, 6)}"
+    ),
+)
+
+# What few logs hold, and what was once taken for a number: escapes before a digest, nanoseconds, pairs of ZIP+4.
+_RARE_LINES: tuple[Callable[[Random], str], ...] = (
+    lambda random: (
+        f'time="2026-01-{random.randint(10, 28)} {_time(random)}.{random_digits(random, 9)} +0000 UTC" level=info peer='
+        f"[{':'.join(str(random.randint(1, 9999)) for _ in range(8))}]:443 integrity=sha256-"
+        f'{hashlib.sha256(random.randbytes(8)).hexdigest()} path="/runs%2F{_uuid(random)}"'
+    ),
+    lambda random: (
+        f'{{"text": "{sentence(random, 3)}\\n{hashlib.sha256(random.randbytes(8)).hexdigest()}", "zips": "'
+        f"{random_digits(random, 5)}-{random_digits(random, 4)} {random_digits(random, 5)}-{random_digits(random, 4)}"
+        f'", "amount": "{random.randint(10**8, 10**9 - 1)}.{random.randint(0, 99):02}USD"}}'
     ),
 )

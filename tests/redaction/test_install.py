@@ -18,7 +18,7 @@ _SSN = "123-45-6789"
 
 def patched() -> list[object]:
     """All that `install` may replace."""
-    methods = [getattr(logging.Handler, name) for name in ("handle", "format", "handleError")]
+    methods = [logging.Filterer.filter, logging.Handler.format, logging.Handler.handleError]
     return [*methods, warnings.formatwarning, sys.excepthook, sys.unraisablehook, threading.excepthook]
 
 
@@ -117,6 +117,43 @@ def test_a_handler_that_writes_its_own_line_gets_a_scrubbed_record() -> None:
 
     Direct().handle(logging.makeLogRecord({"msg": "SSN %s", "args": (_SSN,)}))
     assert lines == [f"SSN {SSN_TOKEN}"]
+
+
+@pytest.mark.usefixtures("uninstall")
+def test_a_handler_that_handles_in_its_own_way_gets_a_scrubbed_record() -> None:
+    """The logger's record is scrubbed before any handler has it."""
+    lines: list[str] = []
+
+    class Own(logging.Handler):
+        def handle(self, record: logging.LogRecord) -> bool:
+            lines.append(record.getMessage())
+            return True
+
+    logger = logging.Logger("moat.own")  # noqa: LOG001 - not for the process's registry
+    logger.addHandler(Own())
+    logger.error("SSN %s", _SSN)
+    assert lines == [f"SSN {SSN_TOKEN}"]
+
+
+@pytest.mark.usefixtures("uninstall")
+@pytest.mark.parametrize("on", ["logger", "handler"])
+def test_what_a_filter_makes_of_a_record_is_covered(on: str) -> None:
+    """Filters add what they know of a request, and may do so behind a scrub."""
+    lines: list[str] = []
+
+    class Direct(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(f"{record.getMessage()} {record.request}")  # type: ignore[attr-defined]
+
+    def enrich(record: logging.LogRecord) -> bool:
+        record.msg, record.args, record.request = "SSN %s", (_SSN,), {"cell": _SSN}
+        return True
+
+    logger, handler = logging.Logger("moat.enriched"), Direct()  # noqa: LOG001 - not for the process's registry
+    logger.addHandler(handler)
+    (logger if on == "logger" else handler).addFilter(enrich)
+    logger.error("row")
+    assert lines == [f"SSN {SSN_TOKEN} {{'cell': '{SSN_TOKEN}'}}"]
 
 
 @pytest.mark.usefixtures("uninstall")

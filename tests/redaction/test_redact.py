@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -66,6 +67,15 @@ def test_nothing_comes_back_as_it_is(nothing: str | None) -> None:
     """None and the empty text are not numbers."""
     assert redact(nothing) is nothing
     assert contains_pii(nothing) is False
+
+
+@pytest.mark.parametrize("other", [b"123-45-6789", b"", 123456789, 0, ["123-45-6789"]])
+def test_anything_but_text_is_refused(other: Any) -> None:
+    """With what is accepted instead, and without the value."""
+    for function in (redact, contains_pii):
+        with pytest.raises(TypeError, match="takes text or None, not") as refused:
+            function(other)
+        assert "6789" not in str(refused.value)
 
 
 def test_each_option_governs_its_own_kind() -> None:

@@ -3,7 +3,7 @@
 import sys
 import unicodedata
 from collections.abc import Callable
-from hashlib import md5, sha1, sha256
+from hashlib import md5, sha1, sha256, sha512
 from random import Random
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from number_spellings import (
     GLUED,
     GROUPINGS,
     ISSUERS,
+    MARKS,
     SEPARATORS,
     SSN_SPELLINGS,
     bare,
@@ -82,10 +83,32 @@ def test_no_grouping_of_a_card_number_escapes(issuer: str, grouping: tuple[int, 
             assert redact(f"card {written} declined") == f"card {CARD_TOKEN} declined", written
 
 
-@pytest.mark.parametrize("mark", "/:|*,~")
+@pytest.mark.parametrize("mark", MARKS)
 def test_any_mark_between_printed_groups_is_a_separator(mark: str) -> None:
-    """A card number in fours is recognised with marks that elsewhere separate numbers."""
+    """A card number in its printed groups is recognised with marks that elsewhere separate numbers."""
     assert redact(f"({mark.join(['4111', '1111', '1111', '1111'])})") == f"({CARD_TOKEN})"
+    assert redact(f"({mark.join(['3714', '496353', '98431'])})") == f"({CARD_TOKEN})"
+
+
+@pytest.mark.parametrize("text", ["{}", "id{}x", "[{}]", "amount {} USD"])
+def test_a_dot_in_the_middle_of_a_card_number_separates(text: str) -> None:
+    """Halves of a float's digits are rare; a dot anywhere else is a decimal point."""
+    assert redact(text.format("41111111.11111111")) == text.format(CARD_TOKEN)
+    assert redact(text.format("4111111.111111111")) == text.format("4111111.111111111")
+
+
+@pytest.mark.parametrize("text", ["+4222222222222", "card+4918724467005", "a371449635398431", "b30569309025904f"])
+def test_what_stands_before_a_card_number_does_not_save_it(text: str) -> None:
+    """A plus that begins no telephone, a form's space, and letters that would make it as long as a hex id."""
+    assert bare(redact(text)) == ""
+
+
+@pytest.mark.parametrize("text", ["caf\\xe9{}", "caf%E9{}", "\\u0119{}", "2026-01-15 12:00:01,{},x", "12:00:01.{}"])
+def test_what_ends_in_digits_does_not_join_an_ssn(text: str) -> None:
+    """An escaped letter in front of it, and a clock's seconds in the cell before."""
+    for number in ("123-45-6789", "123456789"):
+        if not (text.endswith(".{}") and number.isdigit()):
+            assert redact(text.format(number)) == text.format(SSN_TOKEN)
 
 
 @pytest.mark.parametrize("text", ["row 42 {}", "2026-01-15 {} 7", "4 {}", "a{}b", "id_{}_x", "{}, {}", "{} {}"])
@@ -103,8 +126,12 @@ def test_a_uatp_number_is_known_by_its_grouping() -> None:
 
 
 @pytest.mark.parametrize(
-    "card", ["5500-0000-0000-0004", "1234-5678-9012-3456", "1234 567890 12345", "1234.5678.9012.345"]
-)
+    "card",
+    [
+        "5500-0000-0000-0004", "1234-5678-9012-3456", "1234 567890 12345", "1234.5678.9012.345", "2012-5678-9012-3456",
+        "1912-5678-9012-3456", "2012 567890 12345", "1999 2000 2001 2002",
+    ],
+)  # fmt: skip
 def test_the_classic_shape_is_redacted_whatever_its_digits(card: str) -> None:
     """Neither issuer nor check digit is asked for where the groups say card."""
     assert redact(f"card {card}") == f"card {CARD_TOKEN}"
@@ -138,10 +165,44 @@ _INNOCENT: dict[str, Callable[[Random], str]] = {
     "fraction": lambda random: f"took {random.random()!r} s, mean {random.uniform(0, 10000)!r}",
     "process and thread": lambda random: f"{random.randint(1000, 9999)} {random.randint(139 * 10**12, 141 * 10**12)}",
     "memory address": lambda random: f"<Lease object at 0x7f{random.getrandbits(40):010x}>",
-    "years": lambda random: f"years {random.randint(1990, 2020)} 2021 2022 2023",
+    "years": lambda random: f"years {random.randint(1990, 2020)} 2021 2022, {random.randint(1990, 2020)}-2022",
+    "dates": lambda random: f"2026-01-{random.randint(10, 28)} - 2026-02-{random.randint(10, 28)}",
+    "list of numbers": lambda random: str([random.randint(1000, 9999) for _ in range(random.randint(5, 12))]),
+    "SHA-256 in repr": lambda random: repr(random.choice("\n\t\r\f\v\0\x1b\xe9") + _sha256(random)),
+    "SHA-256 in a URL": lambda random: f"GET /v1/file%{random.choice(('2F', '3A', '3D', '26', '22'))}{_sha256(random)}",
+    "SHA-256 in JSON": lambda random: f'"caf\\u00e9\\n{_sha256(random)}\\u2013{_sha256(random)}"',
+    "SHA-256 by its name": lambda random: f"sha256-{_sha256(random)} sha512-{sha512(random.randbytes(8)).hexdigest()}",
+    "SHA-256 in colour": lambda random: f"\x1b[{random.randint(30, 37)}m{_sha256(random)}\x1b[0m",
+    "UUID in repr": lambda random: repr(random.choice("\n\t\0\x1b") + str(UUID(int=random.getrandbits(128)))),
+    "UUID in a URL": lambda random: f"/a%{random.choice(('2F', '20', '3D'))}{UUID(int=random.getrandbits(128))}%26b",
+    "UUID in JSON": lambda random: f'"\\u2013{UUID(int=random.getrandbits(128))}"',
+    "UUID, its hyphens encoded": lambda random: str(UUID(int=random.getrandbits(128))).replace("-", "%2D"),
+    "nanoseconds of Go and git": lambda random: (
+        f"2026-01-15 12:00:{random.randint(10, 59)}.{random_digits(random, 9)} "
+        f"{random.choice(('+0000 UTC', '-0500 EST', '+0545', '-0930'))} m=+{random.random():.9f}"
+    ),
+    "nanoseconds of date -Ins": lambda random: f"2026-01-15T12:00:01,{random_digits(random, 9)}+00:00",
+    "two ZIP+4": lambda random: (
+        f"{random_digits(random, 5)}-{random_digits(random, 4)}{random.choice((' ', '  ', ' - ', chr(10)))}"
+        f"{random_digits(random, 5)}-{random_digits(random, 4)}"
+    ),
+    "ZIP+4 and a year": lambda random: (
+        f"{random_digits(random, 5)}-{random_digits(random, 4)} 20{random_digits(random, 2)}"
+    ),
+    "money with its currency": lambda random: (
+        f"{random.randint(10**8, 10**9 - 1)}.{random_digits(random, 2)}{random.choice(('USD', 'EUR', 'usd', ' USD'))}"
+    ),
+    "IPv6 of digits": lambda random: f"peer {':'.join(str(random.randint(1, 9999)) for _ in range(8))} [::1]",
+    "IPv6 of digits, shortened": lambda random: (
+        f"route {':'.join(str(random.randint(1000, 9999)) for _ in range(4))}::{random.choice(('', '1'))}/64"
+    ),
     "ten digits": lambda random: f"id {random.randint(10**9, 10**10 - 1)}",
     "case number": lambda random: f"{random.randint(1990, 2027)}-CV-{random_digits(random, 6)}",
 }  # fmt: skip
+
+
+def _sha256(random: Random) -> str:
+    return sha256(random.randbytes(8)).hexdigest()
 
 
 @pytest.mark.parametrize("kind", _INNOCENT)

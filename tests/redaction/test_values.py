@@ -31,10 +31,12 @@ def test_the_given_data_is_not_changed_and_not_shared() -> None:
 @pytest.mark.parametrize(
     "key",
     ["ssn", "SSN", "debtorSSN", "social_security_number", "Social Security", "TIN", "card_number", "Card-Number", "cvv",
-     "CVV2", "creditCard", "accountNumber", "password", "api_key", "token"],
+     "CVV2", "creditCard", "accountNumber", "password", "api_key", "token", "tax_identification_number",
+     "taxIdentificationNumber", "card_verification_value", "Card-Verification-Code", "card_pan", "cardPan", "panNumber",
+     "csc", "card-csc", "socsecno", "socSecNo", "tinnumber", "tin-number", b"ssn", b"Card Number"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["x", 7, None, ["a"], {"b": 1}])
-def test_a_sensitive_key_hides_its_value_whatever_it_is(key: str, value: object) -> None:
+def test_a_sensitive_key_hides_its_value_whatever_it_is(key: str | bytes, value: object) -> None:
     """In any spelling of the key; type and length of the value are not told either."""
     assert redact_dict({"outer": {key: value}}) == {"outer": {key: "[REDACTED]"}}
 
@@ -77,6 +79,23 @@ def test_any_other_value_stays_what_it_is(value: object) -> None:
 def test_bytes_stay_bytes() -> None:
     """In UTF-8 or not; what is around the number is kept to the byte."""
     assert redact_dict({"line": b"\xff 123-45-6789 \xc3\xa9"}) == {"line": b"\xff [SSN_REDACTED] \xc3\xa9"}
+
+
+def test_keys_that_read_alike_once_redacted_are_all_kept() -> None:
+    """Numbered in their order, whatever their type, and beside a key that is the token itself."""
+    data = {"4111111111111111": 1, "4222222222222": 2, 5500000000000004: 3, CARD_TOKEN: 4, f"{CARD_TOKEN} (2)": 5}
+    clean = redact_dict(data)
+    assert sorted(clean.values()) == [1, 2, 3, 4, 5]
+    assert list(clean)[:3] == [CARD_TOKEN, f"{CARD_TOKEN} (2)", f"{CARD_TOKEN} (3)"]
+    assert redact_dict({b"123-45-6789": 1, b"987-65-4321": 2}) == {b"[SSN_REDACTED]": 1, b"[SSN_REDACTED] (2)": 2}
+
+
+@pytest.mark.parametrize("data", [["123-45-6789"], "123-45-6789", None])
+def test_anything_but_a_mapping_is_refused(data: Any) -> None:
+    """With what is accepted instead, and without the value."""
+    with pytest.raises(TypeError, match="takes a mapping, not") as refused:
+        redact_dict(data)
+    assert "6789" not in str(refused.value)
 
 
 def test_containers_keep_their_kind() -> None:
