@@ -10,6 +10,7 @@ __all__ = [
     "DatabaseAway",
     "DatabaseNotMigrated",
     "DatabaseUnreachable",
+    "EvidenceBroken",
     "IdentityRequired",
     "LeaseLost",
     "MoatError",
@@ -66,3 +67,7 @@ class IdentityRequired(MoatError):
 
 class RunFailed(MoatError):
     """The run ended as failed; nothing of it is active."""
+
+
+class EvidenceBroken(MoatError):
+    """What the ledger says does not hold; `moat verify` names the first thing."""

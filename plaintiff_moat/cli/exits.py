@@ -2,9 +2,9 @@
 
 from enum import IntEnum
 
-from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed
+from plaintiff_moat.errors import EvidenceBroken, LeaseLost, MoatError, RunFailed
 
-__all__ = ["Exit"]
+__all__ = ["Exit", "Verdict"]
 
 
 class Exit(IntEnum):
@@ -17,12 +17,21 @@ class Exit(IntEnum):
 
     @classmethod
     def of_error(cls, error: MoatError) -> "Exit":
-        """1 for a run that somebody else has, 3 for a run that failed, 2 for everything that was refused."""
+        """1 for a run that somebody else has or for evidence that does not hold, 3 for a run that failed, 2 for everything that was refused."""
         if isinstance(error, LeaseLost):
             return cls.IN_PROGRESS
+        if isinstance(error, EvidenceBroken):
+            return cls(Verdict.BROKEN)
         return cls.FAILED if isinstance(error, RunFailed) else cls.REFUSED
 
     @classmethod
     def of_claim(cls, claim_status: str) -> "Exit":
         """1 when another worker has it; a duplicate is done."""
         return cls.IN_PROGRESS if claim_status == "in_progress" else cls.DONE
+
+
+class Verdict(IntEnum):
+    """The exit codes of what verifies."""
+
+    HOLDS = 0
+    BROKEN = 1

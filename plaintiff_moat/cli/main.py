@@ -19,6 +19,10 @@ _COMMANDS = {
     "show": ("runs", "show"),
     "reconcile": ("runs", "reconcile"),
     "rollback": ("runs", "rollback"),
+    "trace": ("evidence", "trace"),
+    "verify": ("evidence", "verify"),
+    "checkpoint": ("evidence", "checkpoint"),
+    "certificate": ("evidence", "certificate"),
     "db": ("db", "db"),
     "version": ("main", "version"),
 }
@@ -48,6 +52,7 @@ def moat() -> None:
     Without --db and MOAT_DATABASE_URL an embedded PostgreSQL is used, started when needed. MOAT_HOME moves it.
 
     Exit codes: 0 done or duplicate, 1 another worker has it, 2 bad usage, input or configuration, 3 the run failed.
+    Of verify and certificate: 0 all holds, 1 something does not.
     """
 
 

@@ -1,18 +1,15 @@
 """What an operator asks of runs: list, show, reconcile, roll back."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, TypeVar
 
 import click
 
 from plaintiff_moat.cli.exits import Exit
+from plaintiff_moat.cli.options import connected as _connected
+from plaintiff_moat.cli.options import database_options as _options
 from plaintiff_moat.cli.options import not_blank
 
 __all__ = ["reconcile", "rollback", "runs", "show"]
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _COLUMNS_OF_A_LIST = {
     "id": "run",
@@ -34,22 +31,6 @@ _COLUMNS_OF_HISTORY = {
     "attempt": "attempt",
     "details": "details",
 }
-
-
-def _options(command: _Command) -> _Command:
-    command = click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")(command)
-    return click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")(command)
-
-
-@contextmanager
-def _connected(db: str | None) -> Iterator[Any]:
-    from plaintiff_moat.ledger.connect import connect, resolve
-    from plaintiff_moat.ledger.faults import domain_errors
-    from plaintiff_moat.ledger.migrate import require_migrated
-
-    with domain_errors(), connect(resolve(db)) as conn:
-        require_migrated(conn)
-        yield conn
 
 
 @click.command()

@@ -101,3 +101,152 @@ select * from ingest.v_latest_runs
 
 -- name: run_events
 select * from ingest.v_run_events where import_run_id = %(run_id)s::uuid order by seq
+
+-- name: read_only_snapshot
+set transaction isolation level repeatable read, read only
+
+-- name: event_chain
+select import_run_id::text, seq, at_us, actor, worker_id, attempt, event, details, prev_hash, hash
+from ingest.v_event_chain
+where %(run_id)s::uuid is null
+    or import_run_id = %(run_id)s::uuid
+order by import_run_id, seq
+
+-- name: runs_and_heads
+select
+    coalesce(r.id, h.import_run_id)::text,
+    r.id is not null,
+    h.seq,
+    h.hash,
+    r.source_system,
+    r.source_batch_id,
+    r.file_hash,
+    r.filename,
+    r.import_kind,
+    r.status::text,
+    r.attempt,
+    r.rows_fetched,
+    r.rows_inserted,
+    r.rows_skipped,
+    r.rows_errored,
+    r.expected_count,
+    r.publish_seq,
+    r.rollback_reason,
+    r.reader_fingerprint
+from ingest.import_runs as r
+full join ingest.v_event_heads as h on h.import_run_id = r.id
+where %(run_id)s::uuid is null
+    or coalesce(r.id, h.import_run_id) = %(run_id)s::uuid
+order by coalesce(r.id, h.import_run_id)
+
+-- name: pinned_heads
+select import_run_id::text, seq, hash, checkpoint_no
+from ingest.v_checkpoint_heads
+where %(run_id)s::uuid is null
+    or import_run_id = %(run_id)s::uuid
+order by import_run_id, checkpoint_no
+
+-- name: chunks_of_run
+select chunk_no, attempt, byte_start, byte_end, first_row, records, digest
+from ingest.v_landed_chunks
+where import_run_id = %(run_id)s::uuid
+order by chunk_no
+
+-- name: recount_run
+select (recounted).landed, (recounted).rejected, (recounted).last_row, (recounted).represented
+from ingest.recount_run(%(run_id)s::uuid) as recounted
+
+-- name: landed_by_chunk
+select chunk_no, attempt, records, first_row, last_row from ingest.landed_by_chunk(%(run_id)s::uuid)
+
+-- name: misrepresented_record
+select row_number, dedupe_key, owner_run_id, owner_row_number, owner_status
+from ingest.misrepresented_record(%(run_id)s::uuid)
+
+-- name: misowned_key
+select dedupe_key, owner_run_id, owner_row_number, owner_status, is_published from ingest.misowned_key(%(run_id)s::uuid)
+
+-- name: runless_landing
+select import_run_id, relation from ingest.runless_landing()
+
+-- name: deliveries_with_two_runs
+select source_system, source_batch_id, min(id::text) as run, count(*) as runs
+from ingest.import_runs
+where status <> 'rolled_back'
+group by source_system, source_batch_id, file_hash
+having count(*) > 1
+order by min(id::text)
+limit 1
+
+-- name: take_checkpoint
+select ingest.take_checkpoint()
+
+-- name: checkpoints
+select checkpoint_no, at at time zone 'UTC' as at, actor, tree_size, root
+from ingest.v_checkpoints
+where %(checkpoint_no)s::integer is null
+    or checkpoint_no = %(checkpoint_no)s::integer
+order by checkpoint_no
+
+-- name: checkpoint_of_head
+select max(c.checkpoint_no) as checkpoint_no
+from ingest.v_checkpoints as c
+where (
+    select kept.hash
+    from ingest.v_checkpoint_heads as kept
+    where kept.import_run_id = %(run_id)s::uuid
+        and kept.checkpoint_no <= c.checkpoint_no
+    order by kept.checkpoint_no desc
+    limit 1
+) = (select h.hash from ingest.v_event_heads as h where h.import_run_id = %(run_id)s::uuid)
+
+-- name: heads_of_checkpoint
+select distinct on (import_run_id) import_run_id::text, seq, hash
+from ingest.v_checkpoint_heads
+where checkpoint_no <= %(checkpoint_no)s::integer
+order by import_run_id, checkpoint_no desc
+
+-- name: heads_by_checkpoint
+select checkpoint_no, import_run_id::text, seq, hash
+from ingest.v_checkpoint_heads
+order by checkpoint_no, import_run_id
+
+-- name: record_origin
+select * from ingest.v_record_origins where import_run_id = %(run_id)s::uuid and row_number = %(row_number)s::integer
+
+-- name: record_origins_of_key
+select *
+from ingest.v_record_origins
+where dedupe_key = %(dedupe_key)s::uuid
+order by source_system, publish_seq nulls last, created_at, import_run_id, row_number
+
+-- name: missing_guard
+select guard.relation, guard.name
+from (values
+    ('import_runs', 'import_runs_guard'),
+    ('import_runs', 'import_runs_record'),
+    ('import_runs', 'import_runs_never_deleted'),
+    ('landed_rows', 'landed_rows_append_only'),
+    ('landed_rows', 'landed_rows_guard'),
+    ('landed_chunks', 'landed_chunks_append_only'),
+    ('landed_chunks', 'landed_chunks_have_rows'),
+    ('plaintiff_keys', 'plaintiff_keys_never_deleted'),
+    ('run_events', 'run_events_append_only'),
+    ('checkpoints', 'checkpoints_append_only'),
+    ('checkpoint_heads', 'checkpoint_heads_append_only')
+) as guard (relation, name)
+where not exists (
+    select
+    from pg_catalog.pg_trigger as t
+    inner join pg_catalog.pg_class as c on c.oid = t.tgrelid
+    inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = 'ingest'
+        and c.relname = guard.relation
+        and t.tgname = guard.name
+        and t.tgenabled = 'A'
+)
+order by guard.relation, guard.name
+limit 1
+
+-- name: session_actor
+select session_user::text as actor, clock_timestamp() as at

@@ -85,6 +85,34 @@ $$;
 
 comment on function ingest._event_hash(ingest.run_events) is 'The hash that an event must bear.';
 
+create function ingest._chunks_digest(p_run_id uuid)
+returns text
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select encode(
+        sha256(
+            string_agg(
+                ingest._length_prefixed(c.chunk_no::text)
+                || ingest._length_prefixed(c.byte_start::text)
+                || ingest._length_prefixed(c.byte_end::text)
+                || ingest._length_prefixed(c.first_row::text)
+                || ingest._length_prefixed(c.records::text)
+                || ingest._length_prefixed(c.digest),
+                ''::bytea order by c.chunk_no
+            )
+        ),
+        'hex'
+    )
+    from ingest.landed_chunks as c
+    where c.import_run_id = p_run_id
+$$;
+
+comment on function ingest._chunks_digest(uuid) is
+    'One SHA-256 over the run''s chunks, their places in the file and their digests; null when none is landed.';
+
 create function ingest._append_event(
     p_run_id uuid,
     p_event text,

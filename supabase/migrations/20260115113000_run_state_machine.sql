@@ -93,7 +93,15 @@ declare
 begin
     if tg_op = 'INSERT' then
         v_event := case new.status when 'processing' then 'claimed' else 'created' end;
-        v_details := jsonb_build_object('filename', new.filename, 'reader_fingerprint', new.reader_fingerprint);
+        -- what the run is of: whatever is said of the file later is held against this
+        v_details := jsonb_build_object(
+            'source_system', new.source_system,
+            'source_batch_id', new.source_batch_id,
+            'file_hash', new.file_hash,
+            'import_kind', new.import_kind,
+            'filename', new.filename,
+            'reader_fingerprint', new.reader_fingerprint
+        );
     elsif new.attempt <> old.attempt then
         v_event := case
             when old.status <> 'processing' then 'claimed'
@@ -116,7 +124,8 @@ begin
                 'rows_inserted', new.rows_inserted,
                 'rows_skipped', new.rows_skipped,
                 'rows_errored', new.rows_errored,
-                'publish_seq', new.publish_seq
+                'publish_seq', new.publish_seq,
+                'chunks_digest', ingest._chunks_digest(new.id)
             )
         end;
     elsif new.status = 'completed'

@@ -48,7 +48,8 @@ declare
     v_table text;
 begin
     foreach v_table in array array[
-        'settings', 'source_systems', 'import_runs', 'landed_chunks', 'plaintiff_keys', 'run_events', 'event_heads'
+        'settings', 'source_systems', 'import_runs', 'landed_chunks', 'plaintiff_keys', 'run_events', 'event_heads',
+        'checkpoints', 'checkpoint_heads'
     ] loop
         execute format('alter table ingest.%I enable row level security', v_table);
         execute format('alter table ingest.%I force row level security', v_table);
@@ -102,4 +103,22 @@ grant select on
     ingest.plaintiffs_raw,
     ingest.v_plaintiffs,
     ingest.v_rejects
+to moat_operator, service_role;
+
+-- Evidence is the operator's: no cell's value is in it, and nothing but a checkpoint is written.
+grant select on
+    ingest.v_event_chain,
+    ingest.v_event_heads,
+    ingest.v_checkpoints,
+    ingest.v_checkpoint_heads,
+    ingest.v_record_origins
+to moat_operator, service_role;
+
+grant execute on function
+    ingest.take_checkpoint(),
+    ingest.recount_run(uuid),
+    ingest.landed_by_chunk(uuid),
+    ingest.misrepresented_record(uuid),
+    ingest.misowned_key(uuid),
+    ingest.runless_landing()
 to moat_operator, service_role;

@@ -1,0 +1,102 @@
+"""Making evidence to keep outside the database: checkpoints of everything, certificates of one run."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from plaintiff_moat import __version__
+from plaintiff_moat.errors import EvidenceBroken
+from plaintiff_moat.evidence import (
+    Checkpoint,
+    ChunkFacts,
+    Event,
+    Head,
+    Recount,
+    RunFacts,
+    certificate_of,
+    check_certificate,
+)
+from plaintiff_moat.ledger import evidence as ledger
+
+__all__ = ["make_certificate", "make_checkpoint", "recorded_checkpoints"]
+
+
+def make_checkpoint(conn: psycopg.Connection[Any]) -> Checkpoint:
+    """Puts the heads of all chains under one root, keeps it in the ledger and returns it with the heads.
+
+    Raises EvidenceBroken when the ledger's root is not the one that is computed here.
+    """
+    number = ledger.take_checkpoint(conn)
+    with ledger.snapshot(conn):
+        checkpoint = _checkpoint(conn, number)
+    _require_root(checkpoint)
+    return checkpoint
+
+
+def make_certificate(conn: psycopg.Connection[Any], run_id: UUID) -> dict[str, Any]:
+    """The certificate of a run, as JSON. Takes a checkpoint when none holds the run's head.
+
+    Raises EvidenceBroken when the certificate would not pass its own check.
+    """
+    covering = ledger.rows(conn, "checkpoint_of_head", run_id=run_id)[0]["checkpoint_no"]
+    number = ledger.take_checkpoint(conn) if covering is None else covering
+    with ledger.snapshot(conn):
+        ((run, _, _, _, *columns),) = ledger.stream(conn, "runs_and_heads", run_id=run_id)
+        checkpoint = _checkpoint(conn, number)
+        _require_root(checkpoint)
+        (recounted,) = ledger.rows(conn, "recount_run", run_id=run_id)
+        (session,) = ledger.rows(conn, "session_actor")
+        document = certificate_of(
+            RunFacts(run, *columns),
+            Recount(**recounted),
+            [ChunkFacts(**row) for row in ledger.rows(conn, "chunks_of_run", run_id=run_id)],
+            [Event._make(row) for row in ledger.stream(conn, "event_chain", run_id=run_id)],
+            checkpoint,
+            made_at=session["at"].astimezone(UTC),
+            made_by={"actor": session["actor"], "software": f"plaintiff-moat {__version__}", "renderer": _renderer()},
+        )
+    checked = check_certificate(document)
+    if checked.finding is not None:
+        raise EvidenceBroken(f"no certificate is made of what does not hold: {checked.finding}; look with `moat verify`")
+    return document
+
+
+def recorded_checkpoints(conn: psycopg.Connection[Any]) -> Iterator[Checkpoint]:
+    """Every checkpoint of the ledger, in order, with its heads. Inside a snapshot only."""
+    moved = ledger.stream(conn, "heads_by_checkpoint")
+    upcoming = next(moved, None)
+    heads: dict[str, Head] = {}
+    for row in ledger.rows(conn, "checkpoints", checkpoint_no=None):
+        while upcoming is not None and upcoming[0] <= row["checkpoint_no"]:
+            heads[upcoming[1]] = Head._make(upcoming[1:])
+            upcoming = next(moved, None)
+        yield _with_heads(row, tuple(heads[run] for run in sorted(heads)))
+
+
+def _checkpoint(conn: psycopg.Connection[Any], number: int) -> Checkpoint:
+    (row,) = ledger.rows(conn, "checkpoints", checkpoint_no=number)
+    heads = ledger.stream(conn, "heads_of_checkpoint", checkpoint_no=number)
+    return _with_heads(row, tuple(Head._make(head) for head in heads))
+
+
+def _with_heads(row: dict[str, Any], heads: tuple[Head, ...]) -> Checkpoint:
+    at: datetime = row["at"]
+    moment = at.replace(tzinfo=UTC).isoformat(timespec="microseconds")
+    return Checkpoint(row["checkpoint_no"], moment, row["actor"], row["tree_size"], row["root"], heads)
+
+
+def _require_root(checkpoint: Checkpoint) -> None:
+    finding = checkpoint.finding()
+    if finding is not None:
+        raise EvidenceBroken(f"the ledger's own checkpoint does not hold: {finding}")
+
+
+def _renderer() -> str:
+    try:
+        return f"typst {version('typst')}"
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,224 @@
+"""What an auditor asks: verify, checkpoint, certificate, trace."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from plaintiff_moat.cli.exits import Verdict
+from plaintiff_moat.cli.options import connected, database_options
+from plaintiff_moat.errors import BadInput
+
+if TYPE_CHECKING:
+    from plaintiff_moat.evidence import Checkpoint, Finding
+
+__all__ = ["certificate", "checkpoint", "trace", "verify"]
+
+_FILE = click.Path(path_type=Path)
+_COLUMNS_OF_ORIGINS = {
+    "id": "run",
+    "row_number": "row",
+    "status": "outcome",
+    "source_system": "source",
+    "filename": "file",
+    "lines": "lines",
+    "chunk_no": "chunk",
+    "bytes": "bytes of the chunk",
+    "landed_at": "landed at",
+    "completed_at": "published at",
+    "rolled_back_at": "rolled back at",
+}
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every run, and what is of no single run; the default.")
+@click.option("--file", type=_FILE, help="The delivered file of RUN, to be held against its digests.")
+@click.option("--checkpoint", "checkpoint_file", type=_FILE, help="A checkpoint that was kept outside the database.")
+@database_options
+def verify(
+    run: str | None, everything: bool, file: Path | None, checkpoint_file: Path | None, db: str | None, as_json: bool
+) -> int:
+    """Recompute the chains of events and recount; name the first thing that does not hold.
+
+    Exit codes: 0 all holds, 1 something does not, 2 bad usage or input.
+    """
+    if run is not None and everything:
+        raise click.UsageError("name a RUN or say --all, not both")
+    if run is None and file is not None:
+        raise click.UsageError("--file is the delivery of one run: name the RUN as well")
+    from plaintiff_moat.audit import verify as verify_ledger
+    from plaintiff_moat.cli import output
+    from plaintiff_moat.ledger.runs import find_run
+
+    kept = _read_checkpoint(checkpoint_file)
+    with connected(db) as conn:
+        run_id = None if run is None else find_run(conn, run)["id"]
+        report = verify_ledger(conn, run_id, file=file, checkpoint=kept)
+    if as_json:
+        output.show_json({"holds": report.holds, **asdict(report)})
+    elif report.finding is None:
+        looked_at = f"{report.runs:,} runs, {report.events:,} events, {report.records:,} records"
+        click.echo(f"all holds: {looked_at} in {report.seconds:.2f} s")
+        if file is not None:
+            click.echo(f"  {file.name} is the file that was landed, chunk by chunk")
+        if kept is not None:
+            click.echo(f"  every head of checkpoint {kept.number} ({kept.at}) that was looked at is where it was")
+    else:
+        _show_finding(report.finding)
+    return Verdict.HOLDS if report.holds else Verdict.BROKEN
+
+
+@click.command()
+@click.option("-o", "--output", "target", type=_FILE, help="The file to write, which must be new; else stdout.")
+@click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")
+def checkpoint(target: Path | None, db: str | None) -> None:
+    """Put the heads of all chains under one root, to be kept outside the database."""
+    from plaintiff_moat.attest import make_checkpoint
+
+    if target is not None and target.exists():
+        raise BadInput(f"{target.name}: expected a new file, found one; a checkpoint is kept, never replaced")
+    with connected(db) as conn:
+        made = make_checkpoint(conn)
+    if target is None:
+        click.echo(made.dumps(), nl=False)
+    else:
+        _write(target, made.dumps().encode())
+    click.echo(f"moat: checkpoint {made.number} over {made.tree_size} runs, root {made.root.hex()}", err=True)
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("-o", "--output", "target", type=_FILE, help="run.json or run.pdf; else JSON on stdout.")
+@click.option("--check", type=_FILE, metavar="FILE", help="Verify a certificate, JSON or PDF, without a database.")
+@click.option("--file", type=_FILE, help="With --check: the delivered file, to be held against the certificate.")
+@click.option("--checkpoint", "checkpoint_file", type=_FILE, help="With --check: a checkpoint that was kept.")
+@click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")
+def certificate(
+    run: str | None, target: Path | None, check: Path | None, file: Path | None, checkpoint_file: Path | None, db: str | None
+) -> int:
+    """Certify a RUN: what was delivered, by whom, when, what became of it, and the proof. Or check a certificate.
+
+    Exit codes: 0 made or good, 1 something does not hold, 2 bad usage or input.
+    """
+    if (run is None) == (check is None):
+        raise click.UsageError("name a RUN to certify, or a certificate with --check")
+    if check is not None:
+        return _check(check, file, _read_checkpoint(checkpoint_file))
+    if run is None or file is not None or checkpoint_file is not None:
+        raise click.UsageError("--file and --checkpoint go with --check")
+    if target is not None and target.suffix.lower() not in {".json", ".pdf"}:
+        raise click.UsageError("-o names a file that ends in .json or .pdf")
+    from plaintiff_moat.attest import make_certificate
+    from plaintiff_moat.evidence.certificates import dumps
+    from plaintiff_moat.ledger.runs import find_run
+
+    with connected(db) as conn:
+        document = make_certificate(conn, find_run(conn, run)["id"])
+    if target is None:
+        click.echo(dumps(document), nl=False)
+    elif target.suffix.lower() == ".json":
+        _write(target, dumps(document).encode())
+    else:
+        from plaintiff_moat.evidence.pdf import render
+
+        _write(target, render(document))
+    if target is not None:
+        click.echo(f"moat: certificate of run {document['run']['run']}, chain head {document['head']['hash']}", err=True)
+    return Verdict.HOLDS
+
+
+def _check(path: Path, file: Path | None, kept: "Checkpoint | None") -> Verdict:
+    """Shows what a certificate proves by itself, and what it does not."""
+    from plaintiff_moat.evidence.certificates import check_certificate, check_delivery, not_proved, read_certificate
+
+    document = read_certificate(path)
+    checked = check_certificate(document, kept)
+    finding = checked.finding or (check_delivery(document, file) if file is not None else None)
+    for statement in checked.holds:
+        click.echo(f"  holds: {statement}")
+    if finding is not None:
+        _show_finding(finding)
+        return Verdict.BROKEN
+    if file is not None:
+        click.echo(f"  holds: {file.name} is the delivered file, chunk by chunk")
+    click.echo(f"the certificate of run {checked.run} holds")
+    for statement in not_proved(document, has_checkpoint=kept is not None, has_file=file is not None):
+        click.echo(f"  not proved offline: {statement}")
+    return Verdict.HOLDS
+
+
+@click.command()
+@click.option("--row", metavar="RUN:N", help="A record by its run (id or the beginning of it) and row number.")
+@click.option("--key", type=click.UUID, help="A record by its dedupe key.")
+@database_options
+def trace(row: str | None, key: UUID | None, db: str | None, as_json: bool) -> None:
+    """Follow a plaintiff's record back to its bytes: file, chunk, lines, and every delivery that held it."""
+    if (row is None) == (key is None):
+        raise click.UsageError("name a record by --row RUN:N or by --key KEY")
+    from plaintiff_moat.cli import output
+    from plaintiff_moat.ledger.evidence import record_origins
+    from plaintiff_moat.ledger.runs import find_run
+
+    with connected(db) as conn:
+        if row is not None:
+            run, number = _row(row)
+            run_id = find_run(conn, run)["id"]
+            (record,) = record_origins(conn, row=(run_id, number)) or [None]
+            if record is None:
+                raise BadInput(f"run {run_id} has no row {number}: its records are numbered from 1")
+            key = record["dedupe_key"]
+        origins = [record] if key is None else record_origins(conn, key=key)
+    if not origins:
+        raise BadInput(f"no record that was ever landed has key {key}")
+    if as_json:
+        output.show_json({"dedupe_key": key, "origins": origins})
+    else:
+        _show_origins(key, origins)
+
+
+def _show_origins(key: UUID | None, origins: list[dict[str, Any]]) -> None:
+    from plaintiff_moat.cli import output
+
+    if key is None:
+        click.echo(f"a reject ({origins[0]['error_code']}): it has no key, and no other delivery is looked for")
+    else:
+        active = [origin for origin in origins if origin["status"] == "inserted"]
+        by = f"represented by row {active[0]['row_number']} of run {active[0]['import_run_id']}" if active else "not active"
+        click.echo(f"key {key}: {by}")
+    for origin in origins:
+        origin["id"] = origin["import_run_id"]
+        origin["lines"] = f"{origin['line_start']}-{origin['line_end']}"
+        origin["bytes"] = f"{origin['byte_start']}-{origin['byte_end'] - 1}" if origin["byte_end"] else None
+    output.show_table(origins, _COLUMNS_OF_ORIGINS, empty="")
+
+
+def _row(text: str) -> tuple[str, int]:
+    run, _, number = text.rpartition(":")
+    if not run or not (number.isascii() and number.isdigit()) or len(number) > 9:  # noqa: PLR2004 - an integer's digits
+        raise click.UsageError("--row takes RUN:N, such as 3442b389:17")
+    return run, int(number)
+
+
+def _read_checkpoint(path: Path | None) -> "Checkpoint | None":
+    if path is None:
+        return None
+    from plaintiff_moat.evidence import Checkpoint
+
+    try:
+        return Checkpoint.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"{path.name}: expected a checkpoint, found no text file that can be read") from None
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        target.write_bytes(content)
+    except OSError as fault:
+        raise BadInput(f"{target.name}: cannot be written: {fault.strerror}") from None
+
+
+def _show_finding(finding: "Finding") -> None:
+    click.echo(f"does not hold ({finding.check}): {finding}")

@@ -1,0 +1,135 @@
+"""The chain of a run's events: each event's hash covers its columns and the hash of the event before it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from plaintiff_moat.evidence.encoding import length_prefixed
+from plaintiff_moat.evidence.findings import Finding
+
+__all__ = ["GENESIS", "Event", "RunChain", "event_hash"]
+
+GENESIS = bytes(32)
+
+# The status that an event leaves its run in. An event that is named for a status gives that one, whatever it is.
+_CLAIMS = ("claimed", "reclaimed", "taken_over")
+_STATUS_AFTER = {"created": "pending"} | dict.fromkeys(_CLAIMS, "processing")
+_KINDS = {
+    *_STATUS_AFTER,
+    "duplicate_blocked",
+    "in_progress_refused",
+    "failed",
+    "completed",
+    "reconciled",
+    "reconciliation_failed",
+    "counts_corrected",
+    "rolled_back",
+}
+
+
+class Event(NamedTuple):
+    """An event by the columns that its hash is made of, and that hash.
+
+    `at_us` is in microseconds since 1970 (UTC), None for a time that no clock gives; `details` is the text of the JSON
+    as PostgreSQL writes a jsonb.
+    """
+
+    run: str
+    seq: int
+    at_us: int | None
+    actor: str
+    worker_id: str | None
+    attempt: int
+    event: str
+    details: str
+    prev_hash: bytes
+    hash: bytes
+
+
+def event_hash(event: Event) -> bytes:
+    """The hash that an event with these columns bears: SHA-256 of `prev_hash` and each column behind its length."""
+    return hashlib.sha256(
+        event.prev_hash
+        + length_prefixed(event.run)
+        + length_prefixed(str(event.seq))
+        + length_prefixed(str(event.at_us))
+        + length_prefixed(event.actor)
+        + length_prefixed(event.worker_id)
+        + length_prefixed(str(event.attempt))
+        + length_prefixed(event.event)
+        + length_prefixed(event.details)
+    ).digest()
+
+
+@dataclass(slots=True)
+class RunChain:
+    """A run's chain as it is walked: what the events up to now say. Holds no more than a few of them."""
+
+    run: str
+    seq: int = 0
+    head: bytes = GENESIS
+    attempt: int = 0
+    kinds_are_known: bool = True
+    first: Event | None = None
+    last_of: dict[str, Event] = field(default_factory=dict)
+
+    def add(self, event: Event, pinned: Mapping[int, tuple[bytes, str]] | None = None) -> Finding | None:
+        """Takes the next event; what does not hold about it, if anything.
+
+        `pinned` gives, for some seq, the hash that was seen there before and who saw it.
+        """
+        where = f"event {self.seq + 1}"
+        if event.seq != self.seq + 1:
+            return Finding("SEQUENCE", self.run, where, f"seq {self.seq + 1}", f"seq {event.seq}")
+        if event.prev_hash != self.head:
+            return Finding("PREVIOUS_HASH", self.run, where, f"prev_hash {self.head.hex()}", _hex(event.prev_hash))
+        computed = event_hash(event)
+        if event.hash != computed:
+            found = f"{_hex(event.hash)}: a column of the event is not what it was when it was written"
+            return Finding("EVENT_HASH", self.run, where, f"hash {computed.hex()} of its columns", found)
+        if pinned and event.seq in pinned and pinned[event.seq][0] != event.hash:
+            kept, source = pinned[event.seq]
+            found = f"{event.hash.hex()}: the run's history was written anew"
+            return Finding("CHECKPOINT_HEAD", self.run, where, f"hash {kept.hex()} as {source} holds it", found)
+        self._note(event)
+        return None
+
+    def end(self, pinned: Mapping[int, tuple[bytes, str]] | None = None) -> Finding | None:
+        """What does not hold about the chain's end: a head that was seen must still be in it."""
+        for seq, (_, source) in (pinned or {}).items():
+            if seq > self.seq:
+                found = f"{self.seq} events: the history was cut"
+                return Finding("CHECKPOINT_HEAD", self.run, f"event {seq}", f"the event that {source} holds", found)
+        return None
+
+    def status(self, stored: str) -> str | None:
+        """The status that the events leave the run in; `stored`, where an event of that name says it."""
+        said = [event for kind, event in self.last_of.items() if kind in _STATUS_AFTER or kind == stored]
+        said += [self.last_of[kind] for kind in ("failed", "completed", "rolled_back") if kind in self.last_of]
+        if not said:
+            return None
+        last = max(said, key=lambda event: event.seq)
+        return _STATUS_AFTER.get(last.event, last.event)
+
+    def details(self, kind: str) -> dict[str, Any]:
+        """What the run's last event of this kind says; nothing where there is none."""
+        return details_of(self.last_of[kind]) if kind in self.last_of else {}
+
+    def _note(self, event: Event) -> None:
+        self.seq, self.head = event.seq, event.hash
+        self.attempt = max(self.attempt, event.attempt)
+        self.first = self.first or event
+        self.last_of[event.event] = event
+        self.kinds_are_known = self.kinds_are_known and event.event in _KINDS
+
+
+def details_of(event: Event) -> dict[str, Any]:
+    """The event's details, read."""
+    read = json.loads(event.details)
+    return read if isinstance(read, dict) else {}
+
+
+def _hex(value: bytes | None) -> str:
+    return "nothing" if value is None else value.hex()

@@ -1,0 +1,70 @@
+"""What is said of a run beside its events, as plain data: the run's columns, its chunks, and a recount of its rows."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from plaintiff_moat.evidence.encoding import length_prefixed
+
+__all__ = ["ChunkFacts", "Recount", "RunFacts", "chunks_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The columns of a run that evidence speaks of, as they are stored."""
+
+    run: str
+    source_system: str
+    source_batch_id: str
+    file_hash: str
+    filename: str | None
+    import_kind: str
+    status: str
+    attempt: int
+    rows_fetched: int
+    rows_inserted: int
+    rows_skipped: int
+    rows_errored: int
+    expected_count: int | None
+    publish_seq: int | None
+    rollback_reason: str | None
+    reader_fingerprint: str | None
+
+    @property
+    def was_published(self) -> bool:
+        """The run was completed once, whether or not it has been undone since."""
+        return self.publish_seq is not None
+
+
+class ChunkFacts(NamedTuple):
+    """A row of `landed_chunks`."""
+
+    chunk_no: int
+    attempt: int
+    byte_start: int
+    byte_end: int
+    first_row: int
+    records: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """The landed rows of a run, counted again: all, rejects, the highest row number, those that represent their key."""
+
+    landed: int
+    rejected: int
+    last_row: int
+    represented: int
+
+
+def chunks_digest(chunks: Iterable[ChunkFacts]) -> str | None:
+    """One SHA-256 over the chunks in their order, in hex; None where there are none. Event `completed` holds it."""
+    hasher = hashlib.sha256()
+    empty = True
+    for chunk in chunks:
+        empty = False
+        for value in (chunk.chunk_no, chunk.byte_start, chunk.byte_end, chunk.first_row, chunk.records, chunk.digest):
+            hasher.update(length_prefixed(str(value)))
+    return None if empty else hasher.hexdigest()
