@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ import psycopg
 from plaintiff_moat import __version__
 from plaintiff_moat.errors import EvidenceBroken
 from plaintiff_moat.evidence import (
+    Certificate,
     Checkpoint,
     ChunkFacts,
     Event,
@@ -20,6 +20,8 @@ from plaintiff_moat.evidence import (
     certificate_of,
     check_certificate,
 )
+from plaintiff_moat.evidence.certificates import dumps
+from plaintiff_moat.evidence.pdf import renderer
 from plaintiff_moat.ledger import evidence as ledger
 
 __all__ = ["make_certificate", "make_checkpoint", "recorded_checkpoints"]
@@ -37,8 +39,8 @@ def make_checkpoint(conn: psycopg.Connection[Any]) -> Checkpoint:
     return checkpoint
 
 
-def make_certificate(conn: psycopg.Connection[Any], run_id: UUID) -> dict[str, Any]:
-    """The certificate of a run, as JSON. Takes a checkpoint when none holds the run's head.
+def make_certificate(conn: psycopg.Connection[Any], run_id: UUID) -> Certificate:
+    """The certificate of a run. Takes a checkpoint when none holds the run's head.
 
     Raises EvidenceBroken when the certificate would not pass its own check.
     """
@@ -57,12 +59,17 @@ def make_certificate(conn: psycopg.Connection[Any], run_id: UUID) -> dict[str, A
             [Event._make(row) for row in ledger.stream(conn, "event_chain", run_id=run_id)],
             checkpoint,
             made_at=session["at"].astimezone(UTC),
-            made_by={"actor": session["actor"], "software": f"plaintiff-moat {__version__}", "renderer": _renderer()},
+            made_by={
+                "actor": session["actor"],
+                "software": f"plaintiff-moat {__version__}",
+                "renderer": renderer() or "",
+            },
         )
-    checked = check_certificate(document)
+    certificate = Certificate(document, dumps(document), None)
+    checked = check_certificate(certificate)
     if checked.finding is not None:
-        raise EvidenceBroken(f"no certificate is made of what does not hold: {checked.finding}; look with `moat verify`")
-    return document
+        raise EvidenceBroken(f"no certificate is made of what does not hold ({checked.finding}); see `moat verify`")
+    return certificate
 
 
 def recorded_checkpoints(conn: psycopg.Connection[Any]) -> Iterator[Checkpoint]:
@@ -93,10 +100,3 @@ def _require_root(checkpoint: Checkpoint) -> None:
     finding = checkpoint.finding()
     if finding is not None:
         raise EvidenceBroken(f"the ledger's own checkpoint does not hold: {finding}")
-
-
-def _renderer() -> str:
-    try:
-        return f"typst {version('typst')}"
-    except PackageNotFoundError:
-        return "none"

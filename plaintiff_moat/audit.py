@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -57,9 +57,8 @@ def verify(
     """
     started = time.monotonic()
     seen = _Seen()
-    with ledger.snapshot(conn):
-        with closing(_findings(conn, run_id, file, checkpoint, seen)) as findings:
-            finding = next(findings, None)
+    with ledger.snapshot(conn), closing(_findings(conn, run_id, file, checkpoint, seen)) as findings:
+        finding = next(findings, None)
     return Report(seen.runs, seen.events, seen.records, time.monotonic() - started, finding)
 
 
@@ -70,38 +69,30 @@ def _findings(
     checkpoint: Checkpoint | None,
     seen: _Seen,
 ) -> Generator[Finding]:
-    if checkpoint is not None:
-        yield from _kept_checkpoint(conn, checkpoint)
-    kept = {head.run: head for head in checkpoint.heads} if checkpoint else {}
-    source = f"the kept checkpoint {checkpoint.number}" if checkpoint else ""
-    events = _Sorted(ledger.stream(conn, "event_chain", run_id=run_id))
-    pinned = _Sorted(ledger.stream(conn, "pinned_heads", run_id=run_id))
-    for subject in ledger.stream(conn, "runs_and_heads", run_id=run_id):
-        run, exists, head_seq, head_hash, *columns = subject
-        for strays, what in ((events, "event"), (pinned, "head of a checkpoint")):
-            yield from _runless(strays.first_before(run), what)
+    kept = _Kept(checkpoint)
+    yield from kept.against_its_record(conn)
+    events = _Sorted("event", ledger.stream(conn, "event_chain", run_id=run_id))
+    pinned = _Sorted("head of a checkpoint, event", ledger.stream(conn, "pinned_heads", run_id=run_id))
+    for run, exists, head_seq, head_hash, *columns in ledger.stream(conn, "runs_and_heads", run_id=run_id):
+        yield from events.runless_before(run)
+        yield from pinned.runless_before(run)
         if not exists:
             yield Finding("NO_RUN", run, "import_runs", "the run that event_heads names", "none")
-        facts = RunFacts(run, *columns)
         pins: Pins = {seq: (held, f"checkpoint {number}") for _, seq, held, number in pinned.of(run)}
-        if run in kept:
-            head = kept.pop(run)
-            pins[head.seq] = (head.hash, source)
         chain = RunChain(run)
-        yield from _chain(chain, events.of(run), pins, (head_seq, head_hash), seen)
+        yield from _chain(chain, events.of(run), pins | kept.pins(run), (head_seq, head_hash), seen)
+        facts = RunFacts(run, *columns)
         yield from check_run(facts, chain)
-        yield from _records(conn, facts, chain, seen)
-        if run_id is not None:
-            yield from _misowned(conn, run_id)
-            if file is not None:
-                chunks = [ChunkFacts(**row) for row in ledger.rows(conn, "chunks_of_run", run_id=run)]
-                yield from filter(None, [check_file(file, run, facts.file_hash, chunks)])
+        chunks = [ChunkFacts(**row) for row in ledger.rows(conn, "chunks_of_run", run_id=run)]
+        yield from _records(conn, facts, chain, chunks, seen)
+        if file is not None:
+            yield from filter(None, [check_file(file, run, facts.file_hash, chunks)])
         seen.runs += 1
-    for strays, what in ((events, "event"), (pinned, "head of a checkpoint")):
-        yield from _runless(strays.first_before(None), what)
+    yield from events.runless_before(None)
+    yield from pinned.runless_before(None)
+    yield from _misowned(conn, run_id)
     if run_id is None:
-        for run in kept:
-            yield Finding("CHECKPOINT_HEAD", run, "import_runs", f"the run that {source} holds", "none: it was deleted")
+        yield from kept.left_over()
         yield from _whole_ledger(conn)
 
 
@@ -123,8 +114,9 @@ def _chain(
         yield Finding("HEAD", chain.run, "event_heads", f"event {chain.seq} with hash {chain.head.hex()}", found)
 
 
-def _records(conn: psycopg.Connection[Any], facts: RunFacts, chain: RunChain, seen: _Seen) -> Iterator[Finding]:
-    chunks = [ChunkFacts(**row) for row in ledger.rows(conn, "chunks_of_run", run_id=facts.run)]
+def _records(
+    conn: psycopg.Connection[Any], facts: RunFacts, chain: RunChain, chunks: Sequence[ChunkFacts], seen: _Seen
+) -> Iterator[Finding]:
     yield from check_chunks(facts, chain, chunks)
     yield from check_landed(facts, chunks, ledger.rows(conn, "landed_by_chunk", run_id=facts.run))
     (recounted,) = ledger.rows(conn, "recount_run", run_id=facts.run)
@@ -150,10 +142,11 @@ def _misowned(conn: psycopg.Connection[Any], run_id: UUID | None) -> Iterator[Fi
 
 def _whole_ledger(conn: psycopg.Connection[Any]) -> Iterator[Finding]:
     """What is of no single run."""
-    yield from _misowned(conn, None)
     stray = ledger.one(conn, "runless_landing")
     if stray is not None:
-        yield Finding("NO_RUN", str(stray["import_run_id"]), stray["relation"], "rows of a run that exists", "no such run")
+        yield Finding(
+            "NO_RUN", str(stray["import_run_id"]), stray["relation"], "rows of a run that exists", "no such run"
+        )
     twice = ledger.one(conn, "deliveries_with_two_runs")
     if twice is not None:
         where = f"source system {twice['source_system']}, batch {twice['source_batch_id']}"
@@ -166,34 +159,51 @@ def _whole_ledger(conn: psycopg.Connection[Any]) -> Iterator[Finding]:
         yield Finding("GUARD", None, where, "enabled always", "missing or disabled: history can be changed")
 
 
-def _kept_checkpoint(conn: psycopg.Connection[Any], kept: Checkpoint) -> Iterator[Finding]:
-    yield from filter(None, [kept.finding()])
-    recorded = ledger.one(conn, "checkpoints", checkpoint_no=kept.number)
-    where = f"checkpoint {kept.number}"
-    if recorded is None:
-        yield Finding("CHECKPOINT", None, where, f"root {kept.root.hex()} as the kept file has it", "no such checkpoint")
-    elif recorded["root"] != kept.root:
-        expected = f"root {kept.root.hex()} as the kept file has it"
-        yield Finding("CHECKPOINT", None, where, expected, recorded["root"].hex())
+class _Kept:
+    """The checkpoint that was kept outside the database, if there is one."""
 
+    def __init__(self, checkpoint: Checkpoint | None) -> None:
+        self._checkpoint = checkpoint
+        self._source = f"the kept checkpoint {checkpoint.number}" if checkpoint else ""
+        self._heads = {head.run: head for head in checkpoint.heads} if checkpoint else {}
 
-def _runless(row: tuple[Any, ...] | None, what: str) -> Iterator[Finding]:
-    if row is not None:
-        yield Finding("NO_RUN", row[0], f"{what} {row[1]}", "a run that it is of", "no such run")
+    def against_its_record(self, conn: psycopg.Connection[Any]) -> Iterator[Finding]:
+        """Whatever makes it another than the one that the ledger took."""
+        kept = self._checkpoint
+        if kept is None:
+            return
+        yield from filter(None, [kept.finding()])
+        recorded = ledger.one(conn, "checkpoints", checkpoint_no=kept.number)
+        found = "no such checkpoint" if recorded is None else f"root {recorded['root'].hex()}"
+        if found != f"root {kept.root.hex()}":
+            expected = f"root {kept.root.hex()} as the kept file has it"
+            yield Finding("CHECKPOINT", None, f"checkpoint {kept.number} of the ledger", expected, found)
+
+    def pins(self, run: str) -> Pins:
+        """The head of the run that it holds."""
+        head = self._heads.pop(run, None)
+        return {} if head is None else {head.seq: (head.hash, self._source)}
+
+    def left_over(self) -> Iterator[Finding]:
+        """The runs that it holds and the ledger has not."""
+        for run in self._heads:
+            expected = f"the run that {self._source} holds"
+            yield Finding("CHECKPOINT_HEAD", run, "import_runs", expected, "none: the run was deleted")
 
 
 class _Sorted:
     """Rows in the order of their first column, a run's id, taken run by run."""
 
-    def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
+    def __init__(self, what: str, rows: Iterator[tuple[Any, ...]]) -> None:
+        self._what = what
         self._rows = rows
         self._next = next(rows, None)
 
-    def first_before(self, run: str | None) -> tuple[Any, ...] | None:
-        """The row that stands before any of `run`; with None, any row that is left."""
-        if self._next is None or (run is not None and self._next[0] >= run):
-            return None
-        return self._next
+    def runless_before(self, run: str | None) -> Iterator[Finding]:
+        """Tells of a row that stands before any of `run`, with None of any row that is left: no run has it."""
+        if self._next is not None and (run is None or self._next[0] < run):
+            where = f"{self._what} {self._next[1]}"
+            yield Finding("NO_RUN", self._next[0], where, "a run that it is of", "no such run")
 
     def of(self, run: str) -> Iterator[tuple[Any, ...]]:
         """The rows of `run`."""

@@ -97,7 +97,12 @@ def checkpoint(target: Path | None, db: str | None) -> None:
 @click.option("--checkpoint", "checkpoint_file", type=_FILE, help="With --check: a checkpoint that was kept.")
 @click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")
 def certificate(
-    run: str | None, target: Path | None, check: Path | None, file: Path | None, checkpoint_file: Path | None, db: str | None
+    run: str | None,
+    target: Path | None,
+    check: Path | None,
+    file: Path | None,
+    checkpoint_file: Path | None,
+    db: str | None,
 ) -> int:
     """Certify a RUN: what was delivered, by whom, when, what became of it, and the proof. Or check a certificate.
 
@@ -112,21 +117,17 @@ def certificate(
     if target is not None and target.suffix.lower() not in {".json", ".pdf"}:
         raise click.UsageError("-o names a file that ends in .json or .pdf")
     from plaintiff_moat.attest import make_certificate
-    from plaintiff_moat.evidence.certificates import dumps
+    from plaintiff_moat.evidence.pdf import render
     from plaintiff_moat.ledger.runs import find_run
 
     with connected(db) as conn:
-        document = make_certificate(conn, find_run(conn, run)["id"])
+        made = make_certificate(conn, find_run(conn, run)["id"])
     if target is None:
-        click.echo(dumps(document), nl=False)
-    elif target.suffix.lower() == ".json":
-        _write(target, dumps(document).encode())
-    else:
-        from plaintiff_moat.evidence.pdf import render
-
-        _write(target, render(document))
-    if target is not None:
-        click.echo(f"moat: certificate of run {document['run']['run']}, chain head {document['head']['hash']}", err=True)
+        click.echo(made.text, nl=False)
+        return Verdict.HOLDS
+    _write(target, made.text.encode() if target.suffix.lower() == ".json" else render(made.text))
+    head = made.document["head"]["hash"]
+    click.echo(f"moat: certificate of run {made.document['run']['run']}, chain head {head}", err=True)
     return Verdict.HOLDS
 
 
@@ -134,9 +135,9 @@ def _check(path: Path, file: Path | None, kept: "Checkpoint | None") -> Verdict:
     """Shows what a certificate proves by itself, and what it does not."""
     from plaintiff_moat.evidence.certificates import check_certificate, check_delivery, not_proved, read_certificate
 
-    document = read_certificate(path)
-    checked = check_certificate(document, kept)
-    finding = checked.finding or (check_delivery(document, file) if file is not None else None)
+    certificate = read_certificate(path)
+    checked = check_certificate(certificate, kept)
+    finding = checked.finding or (check_delivery(certificate, file) if file is not None else None)
     for statement in checked.holds:
         click.echo(f"  holds: {statement}")
     if finding is not None:
@@ -145,7 +146,7 @@ def _check(path: Path, file: Path | None, kept: "Checkpoint | None") -> Verdict:
     if file is not None:
         click.echo(f"  holds: {file.name} is the delivered file, chunk by chunk")
     click.echo(f"the certificate of run {checked.run} holds")
-    for statement in not_proved(document, has_checkpoint=kept is not None, has_file=file is not None):
+    for statement in not_proved(certificate, has_checkpoint=kept is not None, has_file=file is not None):
         click.echo(f"  not proved offline: {statement}")
     return Verdict.HOLDS
 
@@ -166,11 +167,12 @@ def trace(row: str | None, key: UUID | None, db: str | None, as_json: bool) -> N
         if row is not None:
             run, number = _row(row)
             run_id = find_run(conn, run)["id"]
-            (record,) = record_origins(conn, row=(run_id, number)) or [None]
-            if record is None:
+            origins = record_origins(conn, row=(run_id, number))
+            if not origins:
                 raise BadInput(f"run {run_id} has no row {number}: its records are numbered from 1")
-            key = record["dedupe_key"]
-        origins = [record] if key is None else record_origins(conn, key=key)
+            key = origins[0]["dedupe_key"]
+        if key is not None:
+            origins = record_origins(conn, key=key)
     if not origins:
         raise BadInput(f"no record that was ever landed has key {key}")
     if as_json:
@@ -186,7 +188,11 @@ def _show_origins(key: UUID | None, origins: list[dict[str, Any]]) -> None:
         click.echo(f"a reject ({origins[0]['error_code']}): it has no key, and no other delivery is looked for")
     else:
         active = [origin for origin in origins if origin["status"] == "inserted"]
-        by = f"represented by row {active[0]['row_number']} of run {active[0]['import_run_id']}" if active else "not active"
+        by = (
+            f"represented by row {active[0]['row_number']} of run {active[0]['import_run_id']}"
+            if active
+            else "not active"
+        )
         click.echo(f"key {key}: {by}")
     for origin in origins:
         origin["id"] = origin["import_run_id"]

@@ -17,7 +17,7 @@ class Exit(IntEnum):
 
     @classmethod
     def of_error(cls, error: MoatError) -> "Exit":
-        """1 for a run that somebody else has or for evidence that does not hold, 3 for a run that failed, 2 for everything that was refused."""
+        """1 for a run that somebody else has and for evidence that does not hold, 3 for a run that failed, else 2."""
         if isinstance(error, LeaseLost):
             return cls.IN_PROGRESS
         if isinstance(error, EvidenceBroken):

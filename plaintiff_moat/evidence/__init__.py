@@ -1,6 +1,6 @@
 """What can be proved of a run, from columns, bytes and hashes alone: knows nothing of PostgreSQL."""
 
-from plaintiff_moat.evidence.certificates import certificate_of, check_certificate, read_certificate
+from plaintiff_moat.evidence.certificates import Certificate, certificate_of, check_certificate, read_certificate
 from plaintiff_moat.evidence.chain import Event, RunChain, event_hash
 from plaintiff_moat.evidence.checkpoints import Checkpoint, Head
 from plaintiff_moat.evidence.facts import ChunkFacts, Recount, RunFacts
@@ -8,6 +8,7 @@ from plaintiff_moat.evidence.files import check_file
 from plaintiff_moat.evidence.findings import Finding
 
 __all__ = [
+    "Certificate",
     "Checkpoint",
     "ChunkFacts",
     "Event",

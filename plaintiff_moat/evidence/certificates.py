@@ -17,9 +17,11 @@ from plaintiff_moat.evidence.checkpoints import Checkpoint, Head
 from plaintiff_moat.evidence.facts import ChunkFacts, Recount, RunFacts
 from plaintiff_moat.evidence.files import check_file
 from plaintiff_moat.evidence.findings import Finding
+from plaintiff_moat.evidence.pdf import attached_certificate, check_pages, renderer
 from plaintiff_moat.evidence.runs import check_chunks, check_counts, check_run
 
 __all__ = [
+    "Certificate",
     "Checked",
     "certificate_of",
     "check_certificate",
@@ -34,6 +36,20 @@ VERSION = 1
 _CLAIMS = {"claimed", "reclaimed", "taken_over"}
 _ENDS = {"failed", "completed", "rolled_back"}
 _EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that was read: its JSON, that JSON's text, and the PDF that it was attached to, if one."""
+
+    document: dict[str, Any]
+    text: str
+    pdf: bytes | None
+
+    @property
+    def pages_are_comparable(self) -> bool:
+        """The PDF was rendered by what renders here."""
+        return self.pdf is not None and self.document["made_by"]["renderer"] == renderer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,6 @@ def certificate_of(
 ) -> dict[str, Any]:
     """The certificate of a run as JSON. `checkpoint` holds one of the run's heads; `events` are all of the chain."""
     last = events[-1]
-    totals = [details_of(event).get("control_totals") for event in events]
     return {
         "kind": KIND,
         "version": VERSION,
@@ -78,12 +93,11 @@ def certificate_of(
             "expected": run.expected_count,
             "recounted": asdict(recount),
         },
-        "control_totals": next((held for held in reversed(totals) if held), None),
+        "control_totals": _control_totals(events),
         "attempts": _attempts(events),
         "chunks": [chunk._asdict() for chunk in chunks],
         "events": [
-            event._asdict()
-            | {"at": _time(event.at_us), "prev_hash": event.prev_hash.hex(), "hash": event.hash.hex()}
+            event._asdict() | {"at": _time(event.at_us), "prev_hash": event.prev_hash.hex(), "hash": event.hash.hex()}
             for event in events
         ],
         "head": {"seq": last.seq, "hash": last.hash.hex()},
@@ -96,31 +110,33 @@ def dumps(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_certificate(path: Path) -> dict[str, Any]:
-    """The JSON of a certificate, from a JSON file or from a PDF that it is attached to. Raises BadInput."""
+def read_certificate(path: Path) -> Certificate:
+    """A certificate from a JSON file, or from a PDF that it is attached to. Raises BadInput."""
     name = path.name
     try:
         content = path.read_bytes()
     except OSError as fault:
         raise BadInput(f"{name}: expected a certificate, found no file that can be read: {fault.strerror}") from None
-    if content.startswith(b"%PDF-"):
-        from plaintiff_moat.evidence.pdf import attached_certificate  # noqa: PLC0415 - an extra that JSON does without
-
-        content = attached_certificate(name, content)
+    pdf = content if content.startswith(b"%PDF-") else None
+    if pdf is not None:
+        content = attached_certificate(name, pdf)
     try:
-        document = json.loads(content)
-        if (document["kind"], document["version"]) != (KIND, VERSION):
-            raise ValueError
+        text = content.decode()
+        document = json.loads(text)
+        is_one = (document["kind"], document["version"]) == (KIND, VERSION)
     except (ValueError, KeyError, TypeError):
+        is_one = False
+    if not is_one:
         raise BadInput(
-            f"{name}: expected a certificate of version {VERSION} as `moat certificate` writes it, found something else"
-        ) from None
-    return dict(document)
+            f"{name}: expected a certificate of version {VERSION} by `moat certificate`, found something else"
+        )
+    return Certificate(document, text, pdf)
 
 
-def check_certificate(document: dict[str, Any], checkpoint: Checkpoint | None = None) -> Checked:
+def check_certificate(certificate: Certificate, checkpoint: Checkpoint | None = None) -> Checked:
     """Holds a certificate against itself and, where one is given, against a checkpoint. Raises BadInput for no such."""
     held: list[str] = []
+    document = certificate.document
     try:
         run = RunFacts(**document["run"])
         for statement, findings in _checks(document, run, checkpoint):
@@ -128,19 +144,26 @@ def check_certificate(document: dict[str, Any], checkpoint: Checkpoint | None = 
             if finding is not None:
                 return Checked(run.run, finding, tuple(held))
             held.append(statement)
+        if certificate.pdf is not None and certificate.pages_are_comparable:
+            finding = check_pages(run.run, certificate.pdf, certificate.text)
+            if finding is not None:
+                return Checked(run.run, finding, tuple(held))
+            held.append("the pages are the rendering of the attached JSON")
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise BadInput("expected a certificate with every part it is made with, found one that lacks some") from None
     return Checked(run.run, None, tuple(held))
 
 
-def check_delivery(document: dict[str, Any], path: Path) -> Finding | None:
+def check_delivery(certificate: Certificate, path: Path) -> Finding | None:
     """What of a delivered file is not what the certificate says. Raises BadInput when the file cannot be read."""
+    document = certificate.document
     chunks = [ChunkFacts(**held) for held in document["chunks"]]
     return check_file(path, document["run"]["run"], document["file"]["sha256"], chunks)
 
 
-def not_proved(document: dict[str, Any], *, has_checkpoint: bool, has_file: bool) -> list[str]:
+def not_proved(certificate: Certificate, *, has_checkpoint: bool, has_file: bool) -> list[str]:
     """What checking without the database leaves open."""
+    document = certificate.document
     left_open = ["that the ledger says so still: `moat verify` with the database does that"]
     if not has_checkpoint:
         number = document["checkpoint"]["checkpoint_no"] if document["checkpoint"] else "any"
@@ -150,7 +173,9 @@ def not_proved(document: dict[str, Any], *, has_checkpoint: bool, has_file: bool
         )
     if not has_file:
         left_open.append("that a file which you hold is the one delivered: give --file FILE")
-    left_open.append("what the records say, and whether the vendor sent the truth")
+    if certificate.pdf is not None and not certificate.pages_are_comparable:
+        left_open.append("that the pages say what the attachment says: they were rendered by another version")
+    left_open += ["who asked for the certificate, and when", "what the records say, and whether that is true"]
     return left_open
 
 
@@ -200,6 +225,7 @@ def _repetitions(
             list(counts.values()),
         ),
         ("attempts", _attempts(events), document["attempts"]),
+        ("control totals", _control_totals(events), document["control_totals"]),
         ("times of the events", [_time(event.at_us) for event in events], [e["at"] for e in document["events"]]),
     ):
         if expected != found:
@@ -229,7 +255,9 @@ def _kept(run: str, checkpoint: Checkpoint, events: Sequence[Event]) -> Iterator
         yield Finding("CHECKPOINT_HEAD", run, where, "a head of the run", "none: the run began after it")
     elif head.seq > len(events):
         # a certificate that was made before the checkpoint ends earlier, and its end cannot be found in it
-        yield Finding("CHECKPOINT_HEAD", run, where, f"{head.seq} events or more", f"{len(events)}: it was made earlier")
+        yield Finding(
+            "CHECKPOINT_HEAD", run, where, f"{head.seq} events or more", f"{len(events)}: it was made earlier"
+        )
     elif events[head.seq - 1].hash != head.hash:
         found = events[head.seq - 1].hash.hex()
         yield Finding("CHECKPOINT_HEAD", run, f"event {head.seq}", f"hash {head.hash.hex()} as {where} holds it", found)
@@ -259,6 +287,12 @@ def _attempts(events: Sequence[Event]) -> list[dict[str, Any]]:
         elif event.event in _ENDS and attempts and attempts[-1]["ended"] is None:
             attempts[-1] |= {"ended": event.event, "ended_at": _time(event.at_us)}
     return attempts
+
+
+def _control_totals(events: Sequence[Event]) -> Any:
+    """The control totals that the last event with any holds."""
+    totals = [details_of(event).get("control_totals") for event in events]
+    return next((held for held in reversed(totals) if held), None)
 
 
 def _time(at_us: int | None) -> str | None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -42,7 +43,7 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The heads of all chains at a moment, in the order of their runs' ids, and the root that was computed over them."""
+    """The heads of all chains at a moment, in the order of their runs' ids, and the root over them."""
 
     number: int
     at: str
@@ -103,8 +104,7 @@ class Checkpoint:
         """Reads a document. Raises BadInput for what is none; whether its root is right is `finding`'s to say."""
         try:
             document = json.loads(text)
-            if (document["kind"], document["version"]) != (KIND, VERSION):
-                raise ValueError
+            _require((document["kind"], document["version"]) == (KIND, VERSION))
             heads = (Head(str(UUID(run)), int(seq), bytes.fromhex(held)) for run, seq, held in document["heads"])
             return cls(
                 number=int(document["checkpoint_no"]),
@@ -122,6 +122,10 @@ class Checkpoint:
 
 def _in_order(heads: Iterable[Head]) -> tuple[Head, ...]:
     listed = tuple(heads)
-    if any(before.run >= after.run for before, after in zip(listed, listed[1:], strict=False)):
-        raise ValueError
+    _require(all(before.run < after.run for before, after in pairwise(listed)))
     return listed
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise ValueError

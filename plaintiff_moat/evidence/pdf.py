@@ -1,35 +1,48 @@
 """A certificate as a PDF to be printed and read: PDF/A-3, set from its JSON, which is attached to it.
 
-The same JSON gives the same bytes on every machine, with the same version of the typesetter: no font and no clock of the
-machine has a say. Needs the extra `pdf`.
+With the same renderer the same JSON gives the same bytes on every machine: no font and no clock of the machine has a
+say. Needs the extra `pdf`.
 """
 
+import hashlib
 import io
+import json
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
-from typing import Any
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.evidence.certificates import dumps
+from plaintiff_moat.evidence.findings import Finding
 
-__all__ = ["attached_certificate", "render"]
+__all__ = ["attached_certificate", "check_pages", "render", "renderer"]
 
 ATTACHMENT = "certificate.json"
+_MISSING = "a certificate in PDF needs the extra `pdf`: pip install 'plaintiff-moat[pdf]'; JSON does without"
 
 
-def render(document: dict[str, Any]) -> bytes:
-    """The certificate as a PDF. Raises BadInput where the extra `pdf` is not installed."""
+def renderer() -> str | None:
+    """What renders here: two certificates in PDF with the same JSON and the same renderer are the same bytes."""
+    try:
+        return f"typst {version('typst')}, template {hashlib.sha256(_template()).hexdigest()[:16]}"
+    except PackageNotFoundError:
+        return None
+
+
+def render(text: str) -> bytes:
+    """A certificate's JSON as a PDF. Raises BadInput where the extra `pdf` is not installed."""
     try:
         import typst  # noqa: PLC0415 - an extra
     except ImportError:
         raise BadInput(_MISSING) from None
-    return typst.compile(
-        files("plaintiff_moat.evidence").joinpath("certificate.typ").read_bytes(),
-        sys_inputs={"certificate": dumps(document)},
+    made_at = datetime.fromisoformat(json.loads(text)["made_at"])
+    pdf: bytes = typst.compile(
+        _template(),
+        sys_inputs={"certificate": text},
         ignore_system_fonts=True,
         pdf_standards=["a-3a"],
-        timestamp=datetime.fromisoformat(document["made_at"]),
+        timestamp=made_at,
     )
+    return pdf
 
 
 def attached_certificate(name: str, pdf: bytes) -> bytes:
@@ -48,4 +61,12 @@ def attached_certificate(name: str, pdf: bytes) -> bytes:
     return bytes(attached[0])
 
 
-_MISSING = "a certificate in PDF needs the extra `pdf`: pip install 'plaintiff-moat[pdf]'; JSON does without"
+def check_pages(run: str, pdf: bytes, text: str) -> Finding | None:
+    """Tells when the PDF is not the rendering of its JSON; to be asked where `renderer()` is the one that made it."""
+    if render(text) == pdf:
+        return None
+    return Finding("PAGES", run, "the pages", "what the attached JSON gives when it is rendered", "something else")
+
+
+def _template() -> bytes:
+    return files("plaintiff_moat.evidence").joinpath("certificate.typ").read_bytes()
