@@ -90,7 +90,7 @@ def _findings(
         seen.runs += 1
     yield from events.runless_before(None)
     yield from pinned.runless_before(None)
-    yield from _misowned(conn, run_id)
+    yield from _keys(conn, run_id)
     if run_id is None:
         yield from kept.left_over()
         yield from _whole_ledger(conn)
@@ -122,16 +122,18 @@ def _records(
     (recounted,) = ledger.rows(conn, "recount_run", run_id=facts.run)
     recount = Recount(**recounted)
     yield from check_counts(facts, recount)
-    wrong = ledger.one(conn, "misrepresented_record", run_id=facts.run)
-    if wrong is not None:
-        owner = f"row {wrong['owner_row_number']} of {wrong['owner_status']} run {wrong['owner_run_id']}"
-        found = "nobody" if wrong["owner_run_id"] is None else owner
-        expected = f"key {wrong['dedupe_key']} represented by this record or an earlier one"
-        yield Finding("KEY_OWNER", facts.run, f"row {wrong['row_number']}", expected, found)
     seen.records += recount.landed
 
 
-def _misowned(conn: psycopg.Connection[Any], run_id: UUID | None) -> Iterator[Finding]:
+def _keys(conn: psycopg.Connection[Any], run_id: UUID | None) -> Iterator[Finding]:
+    """Who represents each key: looked at last, because whatever is wrong with one run shows in the keys of others."""
+    for (run,) in ledger.stream(conn, "completed_runs", run_id=run_id):
+        wrong = ledger.one(conn, "misrepresented_record", run_id=run)
+        if wrong is not None:
+            owner = f"row {wrong['owner_row_number']} of {wrong['owner_status']} run {wrong['owner_run_id']}"
+            found = "nobody" if wrong["owner_run_id"] is None else owner
+            expected = f"key {wrong['dedupe_key']} represented by this record or an earlier one"
+            yield Finding("KEY_OWNER", run, f"row {wrong['row_number']}", expected, found)
     key = ledger.one(conn, "misowned_key", run_id=run_id)
     if key is not None:
         where = f"row {key['owner_row_number']}"

@@ -60,12 +60,13 @@ def verify(
     if as_json:
         output.show_json({"holds": report.holds, **asdict(report)})
     elif report.finding is None:
-        looked_at = f"{report.runs:,} runs, {report.events:,} events, {report.records:,} records"
+        counts = ((report.runs, "run"), (report.events, "event"), (report.records, "record"))
+        looked_at = ", ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in counts)
         click.echo(f"all holds: {looked_at} in {report.seconds:.2f} s")
         if file is not None:
             click.echo(f"  {file.name} is the file that was landed, chunk by chunk")
         if kept is not None:
-            click.echo(f"  every head of checkpoint {kept.number} ({kept.at}) that was looked at is where it was")
+            click.echo(f"  what checkpoint {kept.number} of {kept.at[:19]} UTC holds of it is as it was then")
     else:
         _show_finding(report.finding)
     return Verdict.HOLDS if report.holds else Verdict.BROKEN

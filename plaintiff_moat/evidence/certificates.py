@@ -195,6 +195,11 @@ def _checks(
         proof = document["checkpoint"]
         statement = f"event {proof['seq']} is under root {proof['root']} of checkpoint {proof['checkpoint_no']}"
         yield statement, _inclusion(run.run, proof, events)
+        if checkpoint is not None and checkpoint.number == proof["checkpoint_no"]:
+            yield (
+                "that root and its time are those of the kept checkpoint",
+                _same_checkpoint(run.run, proof, checkpoint),
+            )
     if checkpoint is not None:
         yield f"the kept checkpoint {checkpoint.number} holds this history", _kept(run.run, checkpoint, events)
 
@@ -244,6 +249,15 @@ def _inclusion(run: str, proof: dict[str, Any], events: Sequence[Event]) -> Iter
     if reached is None or reached.hex() != proof["root"]:
         found = "a path of another shape" if reached is None else f"root {reached.hex()}"
         yield Finding("INCLUSION", run, where, f"root {proof['root']}", found)
+
+
+def _same_checkpoint(run: str, proof: dict[str, Any], checkpoint: Checkpoint) -> Iterator[Finding]:
+    kept = {"root": checkpoint.root.hex(), "at": checkpoint.at, "tree_size": checkpoint.tree_size}
+    for name, expected in kept.items():
+        if proof[name] != expected:
+            yield Finding(
+                "CHECKPOINT", run, f"{name} of checkpoint {checkpoint.number}", str(expected), str(proof[name])
+            )
 
 
 def _kept(run: str, checkpoint: Checkpoint, events: Sequence[Event]) -> Iterator[Finding]:

@@ -113,6 +113,11 @@ class RunChain:
         last = max(said, key=lambda event: event.seq)
         return _STATUS_AFTER.get(last.event, last.event)
 
+    def claim(self) -> dict[str, Any]:
+        """What the run's last claim says, or its beginning where nobody claimed it."""
+        said = [event for kind, event in self.last_of.items() if kind in _STATUS_AFTER]
+        return details_of(max(said, key=lambda event: event.seq)) if said else {}
+
     def details(self, kind: str) -> dict[str, Any]:
         """What the run's last event of this kind says; nothing where there is none."""
         return details_of(self.last_of[kind]) if kind in self.last_of else {}

@@ -60,11 +60,11 @@ class Recount:
 
 
 def chunks_digest(chunks: Iterable[ChunkFacts]) -> str | None:
-    """One SHA-256 over the chunks in their order, in hex; None where there are none. Event `completed` holds it."""
+    """One SHA-256 over all columns of the chunks, in hex; None where there are none. Event `completed` holds it."""
     hasher = hashlib.sha256()
     empty = True
     for chunk in chunks:
         empty = False
-        for value in (chunk.chunk_no, chunk.byte_start, chunk.byte_end, chunk.first_row, chunk.records, chunk.digest):
+        for value in chunk:
             hasher.update(length_prefixed(str(value)))
     return None if empty else hasher.hexdigest()

@@ -19,6 +19,10 @@ def check_run(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
         # an event holds no number, even where the vendor's name of a batch looks like one
         if stored != said and _REDACTED not in str(said):
             yield Finding("IDENTITY", run.run, f"column {column}", f"{said} as event 1 says", str(stored))
+    claimed = chain.claim()
+    for column in ("reader_fingerprint", "expected_count"):
+        if (stored := getattr(run, column)) != (said := claimed.get(column)):
+            yield Finding("CLAIM", run.run, f"column {column}", f"{said} as the last claim says", str(stored))
     status = chain.status(run.status)
     if run.status != status:
         yield Finding("STATUS", run.run, "column status", f"{status} as the events say", run.status)
@@ -28,8 +32,7 @@ def check_run(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
     if run.publish_seq != published.get("publish_seq"):
         expected = f"{published.get('publish_seq')} as event completed says"
         yield Finding("PUBLISH_SEQ", run.run, "column publish_seq", expected, str(run.publish_seq))
-    undone = chain.details("rolled_back")
-    if undone and run.status == "rolled_back" and run.rollback_reason != undone.get("reason"):
+    if run.rollback_reason != chain.details("rolled_back").get("reason"):
         yield Finding("REASON", run.run, "column rollback_reason", "what event rolled_back says", "another text")
     if published:
         yield from _published_counts(run, chain)

@@ -163,6 +163,13 @@ select chunk_no, attempt, records, first_row, last_row from ingest.landed_by_chu
 select row_number, dedupe_key, owner_run_id, owner_row_number, owner_status
 from ingest.misrepresented_record(%(run_id)s::uuid)
 
+-- name: completed_runs
+select id::text
+from ingest.import_runs
+where status = 'completed'
+    and (%(run_id)s::uuid is null or id = %(run_id)s::uuid)
+order by id
+
 -- name: misowned_key
 select dedupe_key, owner_run_id, owner_row_number, owner_status, is_published from ingest.misowned_key(%(run_id)s::uuid)
 

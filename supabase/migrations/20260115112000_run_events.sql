@@ -96,6 +96,7 @@ as $$
         sha256(
             string_agg(
                 ingest._length_prefixed(c.chunk_no::text)
+                || ingest._length_prefixed(c.attempt::text)
                 || ingest._length_prefixed(c.byte_start::text)
                 || ingest._length_prefixed(c.byte_end::text)
                 || ingest._length_prefixed(c.first_row::text)
@@ -111,7 +112,7 @@ as $$
 $$;
 
 comment on function ingest._chunks_digest(uuid) is
-    'One SHA-256 over the run''s chunks, their places in the file and their digests; null when none is landed.';
+    'One SHA-256 over the columns of the run''s chunks, but for the time; null when none is landed.';
 
 create function ingest._append_event(
     p_run_id uuid,

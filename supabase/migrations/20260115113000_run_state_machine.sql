@@ -100,7 +100,8 @@ begin
             'file_hash', new.file_hash,
             'import_kind', new.import_kind,
             'filename', new.filename,
-            'reader_fingerprint', new.reader_fingerprint
+            'reader_fingerprint', new.reader_fingerprint,
+            'expected_count', new.expected_count
         );
     elsif new.attempt <> old.attempt then
         v_event := case
@@ -112,7 +113,9 @@ begin
             'from_status', old.status,
             'from_worker', old.worker_id,
             'from_attempt', old.attempt,
-            'last_sign_of_life', old.updated_at at time zone 'UTC'
+            'last_sign_of_life', old.updated_at at time zone 'UTC',
+            'reader_fingerprint', new.reader_fingerprint,
+            'expected_count', new.expected_count
         );
     elsif new.status <> old.status then
         v_event := new.status::text;

@@ -20,6 +20,10 @@ from ledger_steps import (
     value,
 )
 
+from plaintiff_moat.attest import make_certificate, make_checkpoint
+from plaintiff_moat.audit import verify
+from plaintiff_moat.ledger.evidence import record_origins
+
 _API = {
     "claim_import_run",
     "lease_attempt",
@@ -30,6 +34,14 @@ _API = {
     "rollback_import_run",
     "active_keys",
     "redact",
+}
+_EVIDENCE = {
+    "take_checkpoint",
+    "recount_run",
+    "landed_by_chunk",
+    "misrepresented_record",
+    "misowned_key",
+    "runless_landing",
 }
 _PERSONAL = ("plaintiffs_raw", "v_plaintiffs", "v_rejects")
 _ROLES = ("dragonfly_app", "moat_operator", "service_role")
@@ -121,6 +133,20 @@ def test_operator_reads_everything_and_undoes(conn: Connection) -> None:
         refused_statement(conn, "update ingest.import_runs set status = 'failed'")
 
 
+def test_operator_asks_for_evidence(conn: Connection) -> None:
+    """As moat_operator everything is verified, checkpoints are taken, runs are certified, records are traced."""
+    run_id = imported(conn, "a", ["Ada", None])
+    with acting_as(conn, "moat_operator"):
+        kept = make_checkpoint(conn)
+        assert verify(conn, checkpoint=kept).finding is None
+        assert verify(conn, run_id).finding is None
+        assert make_certificate(conn, run_id).document["checkpoint"]["root"] == kept.root.hex()
+        (traced,) = record_origins(conn, row=(run_id, 1))
+        assert record_origins(conn, key=traced["dedupe_key"]) == [traced]
+        refused_statement(conn, "delete from ingest.checkpoints")
+        refused_statement(conn, "select from ingest.landed_rows")
+
+
 def test_everybody_else_can_do_nothing(conn: Connection) -> None:
     """A role that was granted nothing cannot read, write or call anything of the schema."""
     imported(conn, "a", ["Ada"])
@@ -153,14 +179,15 @@ def test_everybody_else_has_no_privilege_by_name(conn: Connection) -> None:
 
 
 def test_only_the_api_is_granted(conn: Connection) -> None:
-    """The importer executes the API's functions and none that begins with an underscore; the operator two of them."""
+    """The importer executes the API's functions and no private one; the operator two of them, and those of evidence."""
     granted = """
         select proname::text from pg_proc
         where pronamespace = 'ingest'::regnamespace and has_function_privilege('{}', oid, 'execute')
     """
     assert names(conn, granted.format("dragonfly_app")) == _API
-    assert names(conn, granted.format("service_role")) == _API
-    assert names(conn, granted.format("moat_operator")) == {"reconcile_import_run", "rollback_import_run"}
+    assert names(conn, granted.format("service_role")) == _API | _EVIDENCE
+    operators = {"reconcile_import_run", "rollback_import_run"} | _EVIDENCE
+    assert names(conn, granted.format("moat_operator")) == operators
 
 
 def test_functions_look_nothing_up_by_path(conn: Connection) -> None:

@@ -1,0 +1,89 @@
+"""verify, checkpoint, certificate and trace as an auditor uses them."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+Moat = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(moat: Moat, good: str) -> str:
+    """A run of two records, Ada and Ben."""
+    run_id: str = json.loads(moat("import", good, "--commit", "--json").stdout)["run_id"]
+    return run_id
+
+
+def test_the_life_of_evidence(moat: Moat, good: str, run: str, tmp_path: Path, conn: psycopg.Connection) -> None:
+    """Verified, put under a checkpoint, certified, checked; then history is rewritten, and each of them shows it."""
+    kept, pdf, text = (str(tmp_path / name) for name in ("kept.json", "run.pdf", "run.json"))
+    assert moat("checkpoint", "-o", kept).returncode == 0
+    again = moat("checkpoint", "-o", kept)
+    assert (again.returncode, "never replaced" in again.stderr) == (2, True)
+    held = moat("verify", run[:8], "--file", good, "--checkpoint", kept)
+    assert (held.returncode, held.stdout.startswith("all holds: 1 run, 3 events")) == (0, True), held
+    for target in (pdf, text):
+        assert moat("certificate", run[:8], "-o", target).returncode == 0
+        checked = moat("certificate", "--check", target, "--file", good, "--checkpoint", kept)
+        assert (checked.returncode, f"the certificate of run {run} holds" in checked.stdout) == (0, True), checked
+
+    conn.execute("alter table ingest.run_events disable trigger run_events_append_only")
+    conn.execute("update ingest.run_events set actor = 'x' where seq = 2")
+    found = json.loads(moat("verify", "--json").stdout)
+    assert (found["holds"], found["finding"]["run"], found["finding"]["where"]) == (False, run, "event 2")
+    broken = moat("verify", "--all", "--checkpoint", kept)
+    assert (broken.returncode, f"run {run}, event 2: expected hash" in broken.stdout) == (1, True), broken
+    assert moat("certificate", run).returncode == 1
+    Path(text).write_text(Path(text).read_text(encoding="utf-8").replace('"read": 2', '"read": 3'), encoding="utf-8")
+    checked = moat("certificate", "--check", text)
+    assert (checked.returncode, "does not hold (REPETITION)" in checked.stdout) == (1, True), checked
+
+
+def test_a_record_is_traced_through_every_delivery(moat: Moat, good: str, run: str, tmp_path: Path) -> None:
+    """A record leads to its file, chunk and lines, and to the deliveries that held it too, in order of publication."""
+    second = tmp_path / "second.csv"
+    second.write_text(
+        Path(good).read_text(encoding="utf-8").replace("Ada,", '"Ada",') + ",x@example.com,CV-3\n", encoding="utf-8"
+    )
+    later = json.loads(moat("import", str(second), "--commit", "--json").stdout)["run_id"]
+    traced = json.loads(moat("trace", "--row", f"{later[:8]}:1", "--json").stdout)
+    origins = [(origin["import_run_id"], origin["row_number"], origin["status"]) for origin in traced["origins"]]
+    assert origins == [(run, 1, "inserted"), (later, 1, "skipped")]
+    first = traced["origins"][0]
+    assert (first["filename"], first["line_start"], first["line_end"]) == ("good.csv", 2, 2)
+    assert (first["byte_start"], first["byte_end"]) == (33, Path(good).stat().st_size)
+    assert "Ada" not in json.dumps(traced)
+
+    moat("rollback", run, "--reason", "wrong file")
+    shown = moat("trace", "--key", traced["dedupe_key"])
+    assert f"represented by row 1 of run {later}" in shown.stdout
+    assert shown.stdout.index("rolled_back") < shown.stdout.index("inserted")
+    assert "a reject (MISSING_PLAINTIFF_NAME)" in moat("trace", "--row", f"{later}:3").stdout
+    for arguments in (("--row", f"{later}:9"), ("--row", "x"), ("--row", "zz:1"), ("--key", run), ()):
+        assert moat("trace", *arguments).returncode == 2, arguments
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify", "nope"),
+        ("verify", "--file", "{good}"),
+        ("verify", "--checkpoint", "{good}"),
+        ("verify", "--checkpoint", "missing.json"),
+        ("certificate",),
+        ("certificate", "nope"),
+        ("certificate", "nope", "-o", "run.doc"),
+        ("certificate", "--check", "{good}"),
+        ("certificate", "--check", "missing.pdf"),
+    ],
+)
+def test_bad_input_exits_2(moat: Moat, good: str, arguments: tuple[str, ...]) -> None:
+    """What cannot be verified at all is refused in one line, and is no verdict."""
+    outcome = moat(*(argument.format(good=good) for argument in arguments))
+    assert outcome.returncode == 2, outcome
+    assert outcome.stdout == ""
+    assert "Traceback" not in outcome.stderr
