@@ -1,6 +1,9 @@
 """Certificates: no value of one can be altered unnoticed, and no cell of a record is in one."""
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +86,26 @@ def test_every_altered_value_is_found(certificate: Certificate) -> None:
         assert finding is not None, place
         tried += 1
     assert tried > 100
+
+
+def test_the_ten_lines_of_the_documentation(certificate: Certificate, tmp_path: Path) -> None:
+    """What docs/evidence.md gives an auditor to run finds the head, and an altered event."""
+    page = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    lines = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    path = tmp_path / "run.json"
+    for text, head in ((certificate.text, certificate.document["head"]["hash"]), (altered_actor(certificate), None)):
+        path.write_text(text, encoding="utf-8")
+        command = [sys.executable, "-c", lines, str(path)]
+        outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (outcome.returncode == 0) == (head is not None)
+        assert (head or "event 1 is not what was written") in outcome.stdout + outcome.stderr
+
+
+def altered_actor(certificate: Certificate) -> str:
+    """The certificate with another actor of the first event."""
+    document = json.loads(certificate.text)
+    document["events"][0]["actor"] += "x"
+    return dumps(document)
 
 
 def test_lists_cannot_be_shortened(certificate: Certificate) -> None:

@@ -31,12 +31,17 @@ def test_the_example_mapping_loads(tmp_path: Path) -> None:
 
 def test_the_readme_names_commands_that_exist() -> None:
     """Every `moat …` that README and runbook name is a command, with the options shown."""
-    shown = re.findall(r"`moat ([a-z]+)(?: ([a-z]+))?", text("README.md") + text("docs/runbook.md"))
+    shown = re.findall(
+        r"`moat ([a-z]+)(?: ([a-z]+))?", text("README.md") + text("docs/runbook.md") + text("docs/evidence.md")
+    )
     runner = CliRunner()
     for command, sub in {(command, sub if command == "db" else "") for command, sub in shown}:
         assert runner.invoke(moat, [command, *([sub] if sub else []), "--help"]).exit_code == 0, (command, sub)
     for option in re.findall(r"\[(--[a-z-]+)", text("README.md")):
-        assert any(option in runner.invoke(moat, [name, "--help"]).output for name in ("import", "reconcile")), option
+        assert any(
+            option in runner.invoke(moat, [name, "--help"]).output
+            for name in ("import", "reconcile", "verify", "checkpoint")
+        ), option
 
 
 def test_the_migrations_hold_no_transaction_of_their_own() -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from plaintiff_moat.evidence.encoding import length_prefixed
@@ -12,6 +13,9 @@ from plaintiff_moat.evidence.findings import Finding
 __all__ = ["GENESIS", "Event", "RunChain", "event_hash"]
 
 GENESIS = bytes(32)
+
+# What events of one run have in common is encoded once: a third of the time of a hash.
+_repeated = lru_cache(maxsize=1024)(length_prefixed)
 
 # The status that an event leaves its run in. An event that is named for a status gives that one, whatever it is.
 _CLAIMS = ("claimed", "reclaimed", "taken_over")
@@ -52,13 +56,13 @@ def event_hash(event: Event) -> bytes:
     """The hash that an event with these columns bears: SHA-256 of `prev_hash` and each column behind its length."""
     return hashlib.sha256(
         event.prev_hash
-        + length_prefixed(event.run)
+        + _repeated(event.run)
         + length_prefixed(str(event.seq))
         + length_prefixed(str(event.at_us))
-        + length_prefixed(event.actor)
-        + length_prefixed(event.worker_id)
-        + length_prefixed(str(event.attempt))
-        + length_prefixed(event.event)
+        + _repeated(event.actor)
+        + _repeated(event.worker_id)
+        + _repeated(str(event.attempt))
+        + _repeated(event.event)
         + length_prefixed(event.details)
     ).digest()
 

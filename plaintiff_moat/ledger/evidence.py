@@ -28,9 +28,9 @@ def snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
 def stream(conn: psycopg.Connection[Any], name: str, **arguments: Any) -> Iterator[tuple[Any, ...]]:
     """The rows of a named query as tuples, a few thousand in memory at a time; inside a snapshot only."""
     with domain_errors(), conn.cursor(name=name, row_factory=tuple_row) as cursor:
-        cursor.itersize = _FETCHED_AT_ONCE
         cursor.execute(query(name), arguments)
-        yield from cursor
+        while fetched := cursor.fetchmany(_FETCHED_AT_ONCE):
+            yield from fetched
 
 
 def rows(conn: psycopg.Connection[Any], name: str, **arguments: Any) -> list[Row]:
