@@ -52,11 +52,14 @@ def make_certificate(conn: psycopg.Connection[Any], run_id: UUID) -> Certificate
         _require_root(checkpoint)
         (recounted,) = ledger.rows(conn, "recount_run", run_id=run_id)
         (session,) = ledger.rows(conn, "session_actor")
+        events = [Event._make(row) for row in ledger.stream(conn, "event_chain", run_id=run_id)]
+        if not events:
+            raise EvidenceBroken(f"run {run_id} has no event left: see `moat verify`")
         document = certificate_of(
             RunFacts(run, *columns),
             Recount(**recounted),
             [ChunkFacts(**row) for row in ledger.rows(conn, "chunks_of_run", run_id=run_id)],
-            [Event._make(row) for row in ledger.stream(conn, "event_chain", run_id=run_id)],
+            events,
             checkpoint,
             made_at=session["at"].astimezone(UTC),
             made_by={

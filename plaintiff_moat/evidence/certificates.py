@@ -149,7 +149,7 @@ def check_certificate(certificate: Certificate, checkpoint: Checkpoint | None = 
             if finding is not None:
                 return Checked(run.run, finding, tuple(held))
             held.append("the pages are the rendering of the attached JSON")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
         raise BadInput("expected a certificate with every part it is made with, found one that lacks some") from None
     return Checked(run.run, None, tuple(held))
 

@@ -35,13 +35,16 @@ def render(text: str) -> bytes:
     except ImportError:
         raise BadInput(_MISSING) from None
     made_at = datetime.fromisoformat(json.loads(text)["made_at"])
-    pdf: bytes = typst.compile(
-        _template(),
-        sys_inputs={"certificate": text},
-        ignore_system_fonts=True,
-        pdf_standards=["a-3a"],
-        timestamp=made_at,
-    )
+    try:
+        pdf: bytes = typst.compile(
+            _template(),
+            sys_inputs={"certificate": text},
+            ignore_system_fonts=True,
+            pdf_standards=["a-3a"],
+            timestamp=made_at,
+        )
+    except typst.TypstError:
+        raise BadInput("the certificate holds what cannot be set on a page; as JSON it can be written") from None
     return pdf
 
 
