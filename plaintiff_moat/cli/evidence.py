@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from plaintiff_moat.cli.exits import Verdict
-from plaintiff_moat.cli.options import connected, database_options
+from plaintiff_moat.cli.options import connected, run_options
 from plaintiff_moat.errors import BadInput
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _COLUMNS_OF_ORIGINS = {
 @click.option("--all", "everything", is_flag=True, help="Every run, and what is of no single run; the default.")
 @click.option("--file", type=_FILE, help="The delivered file of RUN, to be held against its digests.")
 @click.option("--checkpoint", "checkpoint_file", type=_FILE, help="A checkpoint that was kept outside the database.")
-@database_options
+@run_options
 def verify(
     run: str | None, everything: bool, file: Path | None, checkpoint_file: Path | None, db: str | None, as_json: bool
 ) -> int:
@@ -155,7 +155,7 @@ def _check(path: Path, file: Path | None, kept: "Checkpoint | None") -> Verdict:
 @click.command()
 @click.option("--row", metavar="RUN:N", help="A record by its run (id or the beginning of it) and row number.")
 @click.option("--key", type=click.UUID, help="A record by its dedupe key.")
-@database_options
+@run_options
 def trace(row: str | None, key: UUID | None, db: str | None, as_json: bool) -> None:
     """Follow a plaintiff's record back to its bytes: file, chunk, lines, and every delivery that held it."""
     if (row is None) == (key is None):

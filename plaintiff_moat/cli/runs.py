@@ -5,9 +5,7 @@ from dataclasses import asdict
 import click
 
 from plaintiff_moat.cli.exits import Exit
-from plaintiff_moat.cli.options import connected as _connected
-from plaintiff_moat.cli.options import database_options as _options
-from plaintiff_moat.cli.options import not_blank
+from plaintiff_moat.cli.options import connected, not_blank, run_options
 
 __all__ = ["reconcile", "rollback", "runs", "show"]
 
@@ -34,13 +32,13 @@ _COLUMNS_OF_HISTORY = {
 
 
 @click.command()
-@_options
+@run_options
 def runs(db: str | None, as_json: bool) -> None:
     """List the 20 latest runs."""
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.runs import latest_runs
 
-    with _connected(db) as conn:
+    with connected(db) as conn:
         rows = latest_runs(conn)
     if as_json:
         output.show_json(rows)
@@ -50,13 +48,13 @@ def runs(db: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run")
-@_options
+@run_options
 def show(run: str, db: str | None, as_json: bool) -> None:
     """Show a run and its history. RUN is its id or the beginning of it."""
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.runs import find_run, run_events
 
-    with _connected(db) as conn:
+    with connected(db) as conn:
         record = find_run(conn, run)
         events = run_events(conn, record["id"])
     if as_json:
@@ -71,14 +69,14 @@ def show(run: str, db: str | None, as_json: bool) -> None:
 @click.option(
     "--expected", type=click.IntRange(min=0), help="Records expected; else the count that came with the claim."
 )
-@_options
+@run_options
 def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> int:
     """Recount a run's records; complete or fail it if its worker is gone, verify it if it has ended."""
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.claims import IngestClaimClient
     from plaintiff_moat.ledger.runs import find_run
 
-    with _connected(db) as conn:
+    with connected(db) as conn:
         record = find_run(conn, run)
         if record["status"] == "processing" and not record["is_stale"]:
             click.echo(
@@ -96,14 +94,14 @@ def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> 
 @click.command()
 @click.argument("run")
 @click.option("--reason", required=True, callback=not_blank, help="Why; it is kept with the run for good.")
-@_options
+@run_options
 def rollback(run: str, reason: str, db: str | None, as_json: bool) -> None:
     """Undo a run: its records go, records that other files share stay with these, the history is kept."""
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.claims import IngestClaimClient
     from plaintiff_moat.ledger.runs import find_run
 
-    with _connected(db) as conn:
+    with connected(db) as conn:
         record = find_run(conn, run)
         result = IngestClaimClient(conn).rollback(record["id"], reason)
     if record["status"] == "rolled_back":

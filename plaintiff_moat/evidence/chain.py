@@ -20,6 +20,7 @@ _repeated = lru_cache(maxsize=1024)(length_prefixed)
 # The status that an event leaves its run in. An event that is named for a status gives that one, whatever it is.
 _CLAIMS = ("claimed", "reclaimed", "taken_over")
 _STATUS_AFTER = {"created": "pending"} | dict.fromkeys(_CLAIMS, "processing")
+# The kinds that are known to move no counts but with a correction.
 _KINDS = {
     *_STATUS_AFTER,
     "duplicate_blocked",
@@ -30,6 +31,10 @@ _KINDS = {
     "reconciliation_failed",
     "counts_corrected",
     "rolled_back",
+    "write_refused",
+    "replacement",
+    "released",
+    "unattended_refused",
 }
 
 

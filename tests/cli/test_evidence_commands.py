@@ -12,6 +12,14 @@ Moat = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
+def good(tmp_path: Path) -> str:
+    """A good file of two records."""
+    path = tmp_path / "good.csv"
+    path.write_text("Plaintiff Name,Email,Case Number\nAda,ada@example.com,CV-1\nBen,ben@example.com,CV-2\n")
+    return str(path)
+
+
+@pytest.fixture
 def run(moat: Moat, good: str) -> str:
     """A run of two records, Ada and Ben."""
     run_id: str = json.loads(moat("import", good, "--commit", "--json").stdout)["run_id"]
