@@ -197,7 +197,8 @@ def _show_origins(key: UUID | None, origins: list[dict[str, Any]]) -> None:
         click.echo(f"key {key}: {by}")
     for origin in origins:
         origin["id"] = origin["import_run_id"]
-        origin["lines"] = f"{origin['line_start']}-{origin['line_end']}"
+        first, last = origin["line_start"], origin["line_end"]
+        origin["lines"] = str(first) if first == last else f"{first}-{last}"
         origin["bytes"] = f"{origin['byte_start']}-{origin['byte_end'] - 1}" if origin["byte_end"] else None
     output.show_table(origins, _COLUMNS_OF_ORIGINS, empty="")
 

@@ -189,7 +189,10 @@ def _checks(
     yield f"the chain of {len(events)} events and its head", _chain(document, events, chain)
     yield "the run's columns are what its events say", check_run(run, chain)
     yield "the counts add up and are those of the recount", check_counts(run, recount)
-    yield f"the {len(chunks)} chunks tile the file and are those that were published", check_chunks(run, chain, chunks)
+    yield (
+        f"the chunks ({len(chunks)}) tile the file and are those that were published",
+        check_chunks(run, chain, chunks),
+    )
     yield "what is printed repeats what is proved", _repetitions(document, run, chunks, events)
     if document["checkpoint"] is not None:
         proof = document["checkpoint"]
