@@ -125,7 +125,11 @@ select
         when r.completed_at is not null then round(extract(epoch from r.completed_at - r.claimed_at), 3)
     end as seconds,
     r.status = 'processing'
-    and r.updated_at < clock_timestamp() - (select s.stale_after from ingest.settings as s) as is_stale
+    and r.updated_at < clock_timestamp() - (select s.stale_after from ingest.settings as s) as is_stale,
+    r.replaces,
+    r.replaced_by,
+    r.withheld,
+    r.release_reason
 from ingest.import_runs as r;
 
 comment on view ingest.v_runs is 'Every run, for people.';
