@@ -18,7 +18,9 @@ _COMMANDS = {
     "runs": ("runs", "runs"),
     "show": ("runs", "show"),
     "reconcile": ("runs", "reconcile"),
-    "rollback": ("runs", "rollback"),
+    "diff": ("undo", "diff"),
+    "rollback": ("undo", "rollback"),
+    "release": ("undo", "release"),
     "db": ("db", "db"),
     "version": ("main", "version"),
 }

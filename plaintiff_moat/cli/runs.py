@@ -1,18 +1,13 @@
-"""What an operator asks of runs: list, show, reconcile, roll back."""
+"""What an operator asks of runs: list, show, reconcile."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, TypeVar
 
 import click
 
 from plaintiff_moat.cli.exits import Exit
-from plaintiff_moat.cli.options import not_blank
+from plaintiff_moat.cli.options import connected, run_options
 
-__all__ = ["reconcile", "rollback", "runs", "show"]
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+__all__ = ["reconcile", "runs", "show"]
 
 _COLUMNS_OF_A_LIST = {
     "id": "run",
@@ -36,30 +31,14 @@ _COLUMNS_OF_HISTORY = {
 }
 
 
-def _options(command: _Command) -> _Command:
-    command = click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")(command)
-    return click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")(command)
-
-
-@contextmanager
-def _connected(db: str | None) -> Iterator[Any]:
-    from plaintiff_moat.ledger.connect import connect, resolve
-    from plaintiff_moat.ledger.faults import domain_errors
-    from plaintiff_moat.ledger.migrate import require_migrated
-
-    with domain_errors(), connect(resolve(db)) as conn:
-        require_migrated(conn)
-        yield conn
-
-
 @click.command()
-@_options
+@run_options
 def runs(db: str | None, as_json: bool) -> None:
     """List the 20 latest runs."""
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.runs import latest_runs
 
-    with _connected(db) as conn:
+    with connected(db) as conn:
         rows = latest_runs(conn)
     if as_json:
         output.show_json(rows)
@@ -69,13 +48,13 @@ def runs(db: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run")
-@_options
+@run_options
 def show(run: str, db: str | None, as_json: bool) -> None:
     """Show a run and its history. RUN is its id or the beginning of it."""
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.runs import find_run, run_events
 
-    with _connected(db) as conn:
+    with connected(db) as conn:
         record = find_run(conn, run)
         events = run_events(conn, record["id"])
     if as_json:
@@ -90,14 +69,14 @@ def show(run: str, db: str | None, as_json: bool) -> None:
 @click.option(
     "--expected", type=click.IntRange(min=0), help="Records expected; else the count that came with the claim."
 )
-@_options
+@run_options
 def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> int:
     """Recount a run's records; complete or fail it if its worker is gone, verify it if it has ended."""
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.claims import IngestClaimClient
     from plaintiff_moat.ledger.runs import find_run
 
-    with _connected(db) as conn:
+    with connected(db) as conn:
         record = find_run(conn, run)
         if record["status"] == "processing" and not record["is_stale"]:
             click.echo(
@@ -110,24 +89,3 @@ def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> 
     else:
         output.show_record({"run_id": record["id"], **asdict(result)})
     return Exit.DONE if result.is_valid else Exit.FAILED
-
-
-@click.command()
-@click.argument("run")
-@click.option("--reason", required=True, callback=not_blank, help="Why; it is kept with the run for good.")
-@_options
-def rollback(run: str, reason: str, db: str | None, as_json: bool) -> None:
-    """Undo a run: its records go, records that other files share stay with these, the history is kept."""
-    from plaintiff_moat.cli import output
-    from plaintiff_moat.ledger.claims import IngestClaimClient
-    from plaintiff_moat.ledger.runs import find_run
-
-    with _connected(db) as conn:
-        record = find_run(conn, run)
-        result = IngestClaimClient(conn).rollback(record["id"], reason)
-    if record["status"] == "rolled_back":
-        click.echo("moat: the run was rolled back before: nothing has changed", err=True)
-    if as_json:
-        output.show_json({"run_id": record["id"], **asdict(result)})
-    else:
-        output.show_record({"run_id": record["id"], **asdict(result)})
