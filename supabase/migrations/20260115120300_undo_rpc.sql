@@ -132,23 +132,24 @@ as $$
 #variable_conflict use_column
 declare
     v_status ingest.import_status;
+    v_inserted integer;
     v_gone uuid[];
     v_reference record;
     v_rows bigint;
 begin
-    select r.status into v_status from ingest.v_runs as r where r.id = p_run_id;
+    select r.status, r.rows_inserted into v_status, v_inserted from ingest.v_runs as r where r.id = p_run_id;
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';
     end if;
-    v_gone := array(select ingest.keys_without_heir(p_run_id));
     select case when v_status = 'rolled_back' then 0 else coalesce(sum(c.records), 0)::integer end
     into rows_affected
     from ingest.v_landed_chunks as c
     where c.import_run_id = p_run_id;
-    rows_gone := cardinality(v_gone);
     select coalesce(sum(h.records), 0)::integer, coalesce(jsonb_agg(to_jsonb(h)), '[]')
     into rows_passed, heirs
     from ingest.heirs_of_run(p_run_id) as h;
+    -- a run that landed its records owns as many keys as it inserted
+    rows_gone := case when v_status = 'completed' and rows_affected > 0 then v_inserted - rows_passed else 0 end;
 
     referenced_by := '[]';
     for v_reference in
@@ -163,6 +164,7 @@ begin
         order by n.nspname, t.relname, a.attname
     loop
         v_rows := null;
+        v_gone := coalesce(v_gone, array(select ingest.keys_without_heir(p_run_id)));
         -- with policies in between, the count would be of what the caller sees
         if has_schema_privilege(v_reference.nspname, 'usage')
             and has_column_privilege(v_reference.conrelid, v_reference.attname, 'select')
