@@ -19,8 +19,8 @@ inner join ingest.landed_rows as l
 order by k.owner_run_id, l.dedupe_key, later.publish_seq, l.row_number;
 
 comment on view ingest._heirs is
-    'For each key that a later completed run of its owner''s source system also holds, the earliest such record. Asked for'
-    ' one owner_run_id at a time.';
+    'For each key that a later completed run of its owner''s source system also holds, the earliest such record.'
+    ' Asked for one owner_run_id at a time.';
 
 create function ingest._pass_keys_on(p_run_id uuid)
 returns integer
@@ -142,5 +142,5 @@ end
 $$;
 
 comment on function ingest._replace(uuid, uuid) is
-    'Undoes the second run, if one is given, in favour of the first; twice is once. The caller holds the source system and the'
-    ' first run, and publishes that one after this, so that it takes over what the other leaves.';
+    'Undoes the second run, if one is given, in favour of the first; twice is once. The caller holds the source system'
+    ' and the first run, and publishes that one after this, so that it takes over what the other leaves.';

@@ -189,5 +189,5 @@ $$;
 
 comment on function ingest.preview_rollback(uuid) is
     'What rollback_import_run would do now, and writes nothing: records that become rolled_back; keys that lose their'
-    ' record, and keys that pass on; the heirs with their counts before and after; for each foreign key to plaintiff_keys'
-    ' how many rows refer to a key that would lose its record, null where the caller may not see all of them.';
+    ' record, and keys that pass on; the heirs with their counts before and after; for each foreign key to'
+    ' plaintiff_keys how many rows refer to a key that would lose its record, null where the caller may not see all of them.';

@@ -219,7 +219,9 @@ select
     r.rollback_reason,
     coalesce(landed.records, 0) as rows_landed,
     case when r.status = 'rolled_back' then coalesce(landed.records, 0) else 0 end as rows_rolled_back,
-    (select count(*) from ingest.v_plaintiffs as p where p.import_run_id = r.id) as rows_still_active
+    (select count(*) from ingest.v_plaintiffs as p where p.import_run_id = r.id) as rows_still_active,
+    r.replaced_by,
+    r.withheld
 from ingest.import_runs as r
 left join lateral (
     select sum(c.records) as records from ingest.landed_chunks as c where c.import_run_id = r.id
