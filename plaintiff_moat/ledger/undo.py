@@ -76,14 +76,13 @@ def keys_without_heir(conn: psycopg.Connection[Any], run_id: UUID) -> Sequence[s
 def run_to_replace(
     conn: psycopg.Connection[Any], replaces: UUID | str, source_system: str, source_batch_id: str, file_hash: str
 ) -> UUID:
-    """The run of this id, or whose id alone begins so, if this delivery may take its place.
+    """The run of this id, or whose id alone begins so, if this delivery may take its place or has taken it.
 
-    Where the delivery is completed already, which may be because it has replaced that run, only the ledger decides.
     Raises NoSuchRun, and WrongRun for a run of another source system, of the same bytes, or that is not completed.
     """
     run_id: UUID = find_run(conn, str(replaces))["id"]
     live = live_run_of_delivery(conn, source_system, source_batch_id, file_hash)
-    if live is None or live["status"] != "completed":
+    if live is None or live["replaces"] != run_id:
         rows_of(conn, "require_replaceable", run_id=run_id, source_system=source_system, file_hash=file_hash)
     return run_id
 
