@@ -23,7 +23,7 @@ NAME_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A scanned file under its identity: (source_system, batch_id, scan.file_hash). Plain data.
+    """A scanned file under its identity. Plain data.
 
     `filename` is the file's name without its folder, redacted.
     """
@@ -33,6 +33,11 @@ class Delivery:
     source_system: str
     batch_id: str
     filename: str
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What a claim is of: source system, batch and file hash."""
+        return self.source_system, self.batch_id, self.scan.file_hash
 
     @property
     def reader_fingerprint(self) -> str:

@@ -4,6 +4,8 @@ Messages are lower case, say what was expected, what was found and what to do ne
 cell's value: a vendor's cell may be a social security number.
 """
 
+from uuid import UUID
+
 __all__ = [
     "BadInput",
     "BadMapping",
@@ -16,8 +18,10 @@ __all__ = [
     "MoatError",
     "NoSuchRun",
     "NotPermitted",
+    "NotReleased",
     "RunFailed",
     "SourceChanged",
+    "WrongRun",
 ]
 
 
@@ -55,6 +59,24 @@ class DatabaseNotMigrated(MoatError):
 
 class NoSuchRun(MoatError):
     """No run has this id."""
+
+
+class WrongRun(MoatError):
+    """What was asked cannot be done to this run, given what it is of and how it stands; nothing was done."""
+
+
+class NotReleased(MoatError):
+    """Somebody undid the run of this file, and nobody has released it: an unattended import leaves it alone.
+
+    `run_id` is the run that was undone.
+    """
+
+    def __init__(self, run_id: UUID) -> None:
+        super().__init__(
+            f"run {run_id} of this file was rolled back: `moat release` lets unattended imports take the file again,"
+            " `moat import` of the file itself with --commit takes it at once"
+        )
+        self.run_id = run_id
 
 
 class LeaseLost(MoatError):

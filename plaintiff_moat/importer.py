@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import psycopg
 
@@ -22,7 +23,8 @@ from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.runs import run
+from plaintiff_moat.ledger.runs import other_delivery_of_batch, run
+from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import living_worker, succeeding
 from plaintiff_moat.redaction import describe_error
 from plaintiff_moat.source import Chunk
@@ -54,6 +56,8 @@ def import_file(
     workers: int = DEFAULT_WORKERS,
     patience: float = PATIENCE_SECONDS,
     on_progress: Callable[[Progress], object] = lambda _: None,
+    replaces: UUID | str | None = None,
+    unattended: bool = False,
 ) -> ImportSummary:
     """Takes the file in once and whole: everything of it is published in one commit, or nothing.
 
@@ -65,13 +69,24 @@ def import_file(
     embedded one. Once it has answered, a lost connection, a restart, a failover or a deadlock is retried for up to
     `patience` seconds.
 
-    Raises BadInput, BadMapping, DatabaseUnreachable or DatabaseNotMigrated with nothing written; SourceChanged when
-    the file changed after its claim (the run is `failed`); LeaseLost when somebody took the run over; RunFailed for
-    any other end (the run is `failed`, nothing of it is active).
+    The commit that publishes the file undoes the run that it `replaces`, named by its id or the beginning of it: the
+    active set is then as if that one's file had never come. `unattended` says that nobody decided to take this very
+    file: NotReleased when somebody undid its newest run and nobody has released it since.
+
+    Raises BadInput, BadMapping, DatabaseUnreachable or DatabaseNotMigrated with nothing written, nor for a run that
+    cannot be replaced (NoSuchRun, WrongRun); NotReleased with nothing but an event; SourceChanged when the file changed
+    after its claim (the run is `failed`); LeaseLost when somebody took the run over; RunFailed for any other end (the
+    run is `failed`, nothing of it is active).
     """
     with Importer(database, worker_id=worker_id, workers=workers, patience=patience) as importer:
         return importer.import_file(
-            path, source_system=source_system, batch_id=batch_id, mapping=mapping, on_progress=on_progress
+            path,
+            source_system=source_system,
+            batch_id=batch_id,
+            mapping=mapping,
+            on_progress=on_progress,
+            replaces=replaces,
+            unattended=unattended,
         )
 
 
@@ -109,49 +124,58 @@ class Importer:
         batch_id: str | None = None,
         mapping: str | None = None,
         on_progress: Callable[[Progress], object] = lambda _: None,
+        replaces: UUID | str | None = None,
+        unattended: bool = False,
     ) -> ImportSummary:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
         delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
-        with self._worker() as worker_id, self._claimed(delivery, worker_id) as (claim, lease):
+        replaced = None
+        if replaces is not None:
+            replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))
+        with self._worker() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
             if lease is not None:
                 with self._end_reported(lease):
                     self._land_missing(delivery, lease, tally, on_progress)
-                    self._publish(lease, delivery.scan.records)
+                    self._publish(lease, delivery.scan.records, replaced)
+            elif claim.is_duplicate and claim.run_id is not None and replaced is not None:
+                self._replace(claim.run_id, replaced)
         standing = None if claim.run_id is None else self._ledger.do(partial(run, run_id=claim.run_id))
+        other = self._ledger.do(lambda conn: other_delivery_of_batch(conn, *delivery.identity))
         return ImportSummary.of_run(
-            delivery, claim.status, standing, tally, dry_run=False, seconds=time.monotonic() - started
+            delivery, claim.status, standing, tally, other=other, dry_run=False, seconds=time.monotonic() - started
         )
 
     def _worker(self) -> AbstractContextManager[str]:
         return nullcontext(self._worker_id) if self._worker_id else living_worker()
 
     @contextmanager
-    def _claimed(self, delivery: Delivery, worker_id: str) -> Iterator[tuple[ClaimResult, Lease | None]]:
+    def _claimed(
+        self, delivery: Delivery, worker_id: str, unattended: bool
+    ) -> Iterator[tuple[ClaimResult, Lease | None]]:
         """The answer to the claim, and the lease where it is granted."""
-        claim, lease = self._claim_as(worker_id, delivery)
+        claim, lease = self._claim_as(worker_id, delivery, unattended)
         if not claim.is_in_progress or claim.run_id is None:
             yield claim, lease
             return
         holder = self._ledger.do(partial(run, run_id=claim.run_id))["worker_id"]
         with succeeding(holder) as holder_is_dead:
             # under its name the run is claimed at once, and the lock on the name keeps every other successor away
-            yield self._claim_as(holder, delivery) if holder_is_dead else (claim, None)
+            yield self._claim_as(holder, delivery, unattended) if holder_is_dead else (claim, None)
 
-    def _claim_as(self, worker_id: str, delivery: Delivery) -> tuple[ClaimResult, Lease | None]:
+    def _claim_as(self, worker_id: str, delivery: Delivery, unattended: bool) -> tuple[ClaimResult, Lease | None]:
         def claim(conn: psycopg.Connection[Any]) -> tuple[ClaimResult, Lease | None]:
             require_migrated(conn)
             client = IngestClaimClient(conn, worker_id)
             claim = client.claim(
-                delivery.source_system,
-                delivery.batch_id,
-                delivery.scan.file_hash,
+                *delivery.identity,
                 delivery.filename,
                 reader_fingerprint=delivery.reader_fingerprint,
                 expected_count=delivery.scan.records,
+                unattended=unattended,
             )
             return claim, client.lease(claim.run_id) if claim.is_claimed and claim.run_id is not None else None
 
@@ -192,13 +216,21 @@ class Importer:
         self._ledger.do(lambda conn: land(conn, lease, chunk, rows))
         return Tally.of(rows)
 
-    def _publish(self, lease: Lease, expected: int) -> None:
-        result = self._ledger.do(lambda conn: IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected))
+    def _publish(self, lease: Lease, expected: int, replaced: UUID | None) -> None:
+        result = self._ledger.do(
+            lambda conn: IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected, replaces=replaced)
+        )
         if not result.is_valid:
             raise RunFailed(
                 f"expected {result.expected_count} records, landed {result.actual_count}: nothing of run {lease.run_id}"
                 " is active; import the file again, and if that fails too, report it with `moat show`"
             )
+
+    def _replace(self, run_id: UUID, replaced: UUID) -> None:
+        """Puts a run that was completed before in the place of the other, unless it has that place already."""
+        result = self._ledger.do(lambda conn: IngestClaimClient(conn).reconcile(run_id, replaces=replaced))
+        if not result.is_valid:
+            raise RunFailed(f"run {run_id} does not verify and replaced nothing: look at it with `moat show`")
 
     @contextmanager
     def _end_reported(self, lease: Lease) -> Iterator[None]:

@@ -4,14 +4,17 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 
 from plaintiff_moat.delivery import Delivery, open_delivery
+from plaintiff_moat.errors import NotReleased
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery
+from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery, other_delivery_of_batch
+from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run_of_delivery
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["preview_file"]
@@ -27,11 +30,14 @@ def preview_file(
     batch_id: str | None = None,
     mapping: str | None = None,
     limit: int | None = None,
+    replaces: UUID | str | None = None,
+    unattended: bool = False,
 ) -> ImportSummary:
     """What `import_file` would insert, skip and reject if it ran now. Writes nothing.
 
     `claim_status` is the answer that a claim would get now. With `limit`, only the first so many records are read.
-    Raises BadInput, BadMapping, DatabaseUnreachable and DatabaseNotMigrated as the import would.
+    Raises BadInput, BadMapping, DatabaseUnreachable, DatabaseNotMigrated, NoSuchRun, WrongRun and NotReleased as the
+    import would.
     """
     started = time.monotonic()
     database = resolve(database)
@@ -45,10 +51,17 @@ def preview_file(
 
     with connect(database) as conn:
         require_migrated(conn)
-        live = live_run_of_delivery(conn, delivery.source_system, delivery.batch_id, delivery.scan.file_hash)
+        live = live_run_of_delivery(conn, *delivery.identity)
+        withheld = withheld_run_of_delivery(conn, *delivery.identity) if unattended and live is None else None
+        if withheld is not None:
+            raise NotReleased(withheld)
+        other = other_delivery_of_batch(conn, *delivery.identity)
+        replaced = None if replaces is None else run_to_replace(conn, replaces, *delivery.identity)
+        left = [] if replaced is None else keys_without_heir(conn, replaced)
+        held = distinct.filter(~distinct.is_in(pl.Series(left, dtype=pl.String).implode()))
         known = sum(
-            count_active_keys(conn, distinct.slice(first, KEYS_A_QUERY).to_list())
-            for first in range(0, distinct.len(), KEYS_A_QUERY)
+            count_active_keys(conn, held.slice(first, KEYS_A_QUERY).to_list())
+            for first in range(0, held.len(), KEYS_A_QUERY)
         )
     inserted = distinct.len() - known
     counts = {
@@ -58,9 +71,10 @@ def preview_file(
         "rows_inserted": inserted,
         "rows_skipped": tally.records - tally.errored - inserted,
         "rows_errored": tally.errored,
+        "replaces": replaced,
     }
     return ImportSummary.of_run(
-        delivery, _claim_status(live), counts, tally, dry_run=True, seconds=time.monotonic() - started
+        delivery, _claim_status(live), counts, tally, other=other, dry_run=True, seconds=time.monotonic() - started
     )
 
 

@@ -67,7 +67,8 @@ class ImportSummary:
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
     of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`. `first_rejects` and
-    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate.
+    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
+    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any.
     """
 
     filename: str
@@ -87,6 +88,8 @@ class ImportSummary:
     unmapped: tuple[str, ...]
     first_rejects: tuple[Reject, ...]
     warnings: dict[str, int]
+    replaces: UUID | None
+    other_delivery: UUID | None
 
     @classmethod
     def of_run(
@@ -96,6 +99,7 @@ class ImportSummary:
         run: Mapping[str, Any] | None,
         tally: Tally,
         *,
+        other: UUID | None,
         dry_run: bool,
         seconds: float,
     ) -> "ImportSummary":
@@ -119,4 +123,6 @@ class ImportSummary:
             unmapped=delivery.mapping.unmapped(delivery.scan.header),
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
+            replaces=counts.get("replaces"),
+            other_delivery=other,
         )

@@ -3,6 +3,7 @@
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -34,6 +35,12 @@ def _shared_options(command: _Command) -> _Command:
                 help="The vendor's id for the delivery; made from the file's name if absent.",
             ),
             click.option("--commit/--dry-run", "commit", default=False, help="Write; without it nothing is written."),
+            click.option(
+                "--replaces",
+                metavar="RUN",
+                callback=not_blank,
+                help="Undo this run in the same commit: the file takes its place.",
+            ),
             click.option("--limit", type=click.IntRange(min=1), help="Look at the first N records only (dry run)."),
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
@@ -61,7 +68,8 @@ def _shared_options(command: _Command) -> _Command:
 def import_files(paths: Sequence[str], **options: Any) -> int:
     """Take vendor files in, each once and whole. A dry run unless --commit is given.
 
-    A PATH is a file, a folder (its .csv files, by name), or a pattern in quotes such as 'incoming/*.csv'.
+    A PATH is a file, a folder (its .csv files, by name), or a pattern in quotes such as 'incoming/*.csv'. A file whose
+    run was rolled back is taken again when it is given alone, or once the run is released (moat release).
     """
     return _import_all(paths, **options)
 
@@ -103,18 +111,24 @@ def _import_all(
     worst = Exit.DONE
     with Importer(database, worker_id=worker_id, patience=patience) as importer:
 
-        def take(file: Path) -> "ImportSummary":
+        def take(file: Path, *, unattended: bool) -> "ImportSummary":
             if not commit:
-                return preview_file(file, database, limit=limit, **about_the_file)
+                return preview_file(file, database, limit=limit, unattended=unattended, **about_the_file)
             with progress(file.name) as on_progress:
-                return importer.import_file(file, on_progress=on_progress, **about_the_file)
+                return importer.import_file(file, on_progress=on_progress, unattended=unattended, **about_the_file)
 
         for path in paths:
             files = files_at(path)
+            if about_the_file["replaces"] and (files is not None or len(paths) > 1):
+                raise click.UsageError("--replaces is for one file: a run has one successor")
             if files is not None and about_the_file["batch_id"]:
                 raise click.UsageError("--batch-id names one delivery: give a file, not a folder or a pattern")
             with outcomes(path, is_single=files is None, as_json=as_json) as show:
-                for outcome in take_each([Path(path)] if files is None else files, take):
+                # a file given alone is somebody's decision, one of many is not
+                unattended = files is not None or len(paths) > 1
+                for outcome in take_each(
+                    [Path(path)] if files is None else files, partial(take, unattended=unattended)
+                ):
                     show(outcome)
                     worst = max(worst, _exit_of(outcome))
     return worst

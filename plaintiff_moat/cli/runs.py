@@ -1,13 +1,13 @@
-"""What an operator asks of runs: list, show, reconcile, roll back."""
+"""What an operator asks of runs: list, show, reconcile."""
 
 from dataclasses import asdict
 
 import click
 
 from plaintiff_moat.cli.exits import Exit
-from plaintiff_moat.cli.options import connected, not_blank, run_options
+from plaintiff_moat.cli.options import connected, run_options
 
-__all__ = ["reconcile", "rollback", "runs", "show"]
+__all__ = ["reconcile", "runs", "show"]
 
 _COLUMNS_OF_A_LIST = {
     "id": "run",
@@ -89,24 +89,3 @@ def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> 
     else:
         output.show_record({"run_id": record["id"], **asdict(result)})
     return Exit.DONE if result.is_valid else Exit.FAILED
-
-
-@click.command()
-@click.argument("run")
-@click.option("--reason", required=True, callback=not_blank, help="Why; it is kept with the run for good.")
-@run_options
-def rollback(run: str, reason: str, db: str | None, as_json: bool) -> None:
-    """Undo a run: its records go, records that other files share stay with these, the history is kept."""
-    from plaintiff_moat.cli import output
-    from plaintiff_moat.ledger.claims import IngestClaimClient
-    from plaintiff_moat.ledger.runs import find_run
-
-    with connected(db) as conn:
-        record = find_run(conn, run)
-        result = IngestClaimClient(conn).rollback(record["id"], reason)
-    if record["status"] == "rolled_back":
-        click.echo("moat: the run was rolled back before: nothing has changed", err=True)
-    if as_json:
-        output.show_json({"run_id": record["id"], **asdict(result)})
-    else:
-        output.show_record({"run_id": record["id"], **asdict(result)})

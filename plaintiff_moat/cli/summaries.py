@@ -86,13 +86,21 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
     click.echo(f"  {_headline(summary)}")
     if summary.dry_run or summary.claim_status == "claimed":
         _show_counts(summary)
+    if summary.replaces:
+        click.echo(f"  {'would replace' if summary.dry_run else 'replaces'} run {summary.replaces}")
+    if summary.other_delivery and summary.other_delivery != summary.replaces:
+        click.echo(
+            f"  run {summary.other_delivery} is of the same batch with other bytes, and stays active;"
+            f" --replaces {summary.other_delivery} puts this file in its place"
+        )
     click.echo(f"  {summary.seconds:.2f} s")
 
 
 def _headline(summary: ImportSummary) -> str:
     dry = "dry run, nothing was written: " if summary.dry_run else ""
     if summary.claim_status == "duplicate":
-        return f"{dry}duplicate, imported already by run {summary.run_id}; there is nothing to do"
+        rest = "" if summary.replaces else "; there is nothing to do"
+        return f"{dry}duplicate, imported already by run {summary.run_id}{rest}"
     if summary.claim_status == "in_progress":
         return (
             f"{dry}in progress, another worker has run {summary.run_id}; try again later"

@@ -1,4 +1,4 @@
-"""The client of the five documented functions: claim, heartbeat, finalize, reconcile, rollback."""
+"""The client of the functions that change a run: claim, heartbeat, finalize, reconcile, rollback, release."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
-from plaintiff_moat.errors import LeaseLost
+from plaintiff_moat.errors import LeaseLost, NotReleased
 from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.leases import Lease, record_refusal
 from plaintiff_moat.ledger.queries import query
@@ -87,9 +87,9 @@ class IngestClaimClient:
     that the database refuses it with LeaseLost once somebody else has taken the run over. The refusal is recorded as an
     event `write_refused`, unless the caller's own transaction is open.
 
-    Every method raises LeaseLost, IdentityRequired, NoSuchRun, DatabaseNotMigrated or DatabaseUnreachable where its
-    promise cannot be kept for that reason, and psycopg.Error otherwise. `claim` raises BadInput when what names the
-    delivery holds a number: it cannot be redacted without being another delivery's.
+    Every method raises LeaseLost, IdentityRequired, NoSuchRun, WrongRun, DatabaseNotMigrated or DatabaseUnreachable
+    where its promise cannot be kept for that reason, and psycopg.Error otherwise. `claim` raises BadInput when what
+    names the delivery holds a number: it cannot be redacted without being another delivery's.
     """
 
     def __init__(
@@ -113,10 +113,13 @@ class IngestClaimClient:
         *,
         reader_fingerprint: str | None = None,
         expected_count: int | None = None,
+        unattended: bool = False,
     ) -> ClaimResult:
         """Claims the delivery, or says who was first; the answer is recorded as an event.
 
         `expected_count` is the independent count of the file's records, against which `reconcile` holds the landed.
+        `unattended` says that nobody decided to take this very file: NotReleased when somebody undid its newest run and
+        nobody has released it since.
         """
         row = self._call(
             "claim",
@@ -128,7 +131,10 @@ class IngestClaimClient:
             worker_id=self.worker_id,
             reader_fingerprint=reader_fingerprint,
             expected_count=expected_count,
+            unattended=unattended,
         )
+        if row[1] == "not_released":
+            raise NotReleased(row[0])
         result = ClaimResult(run_id=row[0], status=ClaimStatus(row[1]), attempt=row[2])
         if result.is_claimed and result.run_id is not None and result.attempt is not None:
             self._attempts[result.run_id] = result.attempt
@@ -152,11 +158,14 @@ class IngestClaimClient:
         rows_errored: int,
         error_details: Mapping[str, Any] | None = None,
         mark_completed: bool = True,
+        *,
+        replaces: UUID | str | None = None,
     ) -> str:
         """Ends the run with these counts and returns its status: `completed`, or `failed`.
 
         It fails with `"fatal": True` in error_details, and when the counts contradict the landed rows. With
         `mark_completed=False` it records progress and the run stays `processing`. error_details are redacted first.
+        Completing undoes the run that it `replaces` in the same commit; WrongRun, and neither is done, where it cannot.
         """
         row = self._call_as_holder(
             "finalize",
@@ -167,17 +176,28 @@ class IngestClaimClient:
             rows_errored=rows_errored,
             error_details=None if error_details is None else Jsonb(redact_dict(dict(error_details))),
             mark_completed=mark_completed,
+            replaces=replaces,
         )
         return str(row[0])
 
-    def reconcile(self, run_id: UUID | str, expected_count: int | None = None) -> ReconcileResult:
-        """Recounts the landed rows; publishes a processing run when they are as many as expected, fails it when not."""
-        row = self._call_as_holder("reconcile", run_id, expected_count=expected_count)
+    def reconcile(
+        self, run_id: UUID | str, expected_count: int | None = None, *, replaces: UUID | str | None = None
+    ) -> ReconcileResult:
+        """Recounts the landed rows; publishes a processing run when they are as many as expected, fails it when not.
+
+        A valid run undoes the run that it `replaces` in the same commit, also when it was completed before; WrongRun,
+        and neither is done, where that cannot be. Asked again, it has been done.
+        """
+        row = self._call_as_holder("reconcile", run_id, expected_count=expected_count, replaces=replaces)
         return ReconcileResult(*row)
 
     def rollback(self, run_id: UUID | str, reason: str | None = None) -> RollbackResult:
         """Undoes the run, keeping its history; undoing it twice succeeds and affects nothing."""
         return RollbackResult(*self._call("rollback", run_id=run_id, reason=redact(reason)))
+
+    def release(self, run_id: UUID | str, reason: str | None = None) -> bool:
+        """Lets unattended imports take the undone run's file again; False when nothing kept them from it."""
+        return bool(self._call("release", run_id=run_id, reason=redact(reason))[0])
 
     def _call_as_holder(self, name: str, run_id: UUID | str, **arguments: Any) -> tuple[Any, ...]:
         attempt = self._attempts.get(UUID(str(run_id)))

@@ -19,6 +19,7 @@ from plaintiff_moat.errors import (
     MoatError,
     NoSuchRun,
     NotPermitted,
+    WrongRun,
 )
 
 __all__ = ["domain_errors", "is_passing"]
@@ -28,6 +29,7 @@ _OWN_SQLSTATES: dict[str, type[MoatError]] = {
     "ML002": IdentityRequired,
     "ML005": NoSuchRun,
     "ML007": BadInput,
+    "ML009": WrongRun,
 }
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 # the session is over: connection exceptions, shutdown, crash, a database dropped, timeouts that end a session

@@ -11,7 +11,8 @@ from ingest.claim_import_run(
     p_import_kind => %(import_kind)s::text,
     p_worker_id => %(worker_id)s::text,
     p_reader_fingerprint => %(reader_fingerprint)s::text,
-    p_expected_count => %(expected_count)s::integer
+    p_expected_count => %(expected_count)s::integer,
+    p_unattended => %(unattended)s::boolean
 ) as claim
 
 -- name: heartbeat
@@ -31,7 +32,8 @@ select ingest.finalize_import_run(
     p_error_details => %(error_details)s::jsonb,
     p_mark_completed => %(mark_completed)s::boolean,
     p_worker_id => %(worker_id)s::text,
-    p_attempt => %(attempt)s::integer
+    p_attempt => %(attempt)s::integer,
+    p_replaces => %(replaces)s::uuid
 )
 
 -- name: reconcile
@@ -40,12 +42,30 @@ from ingest.reconcile_import_run(
     p_run_id => %(run_id)s::uuid,
     p_expected_count => %(expected_count)s::integer,
     p_worker_id => %(worker_id)s::text,
-    p_attempt => %(attempt)s::integer
+    p_attempt => %(attempt)s::integer,
+    p_replaces => %(replaces)s::uuid
 )
 
 -- name: rollback
 select success, rows_affected
 from ingest.rollback_import_run(p_run_id => %(run_id)s::uuid, p_reason => %(reason)s::text)
+
+-- name: preview_rollback
+select rows_affected, rows_gone, rows_passed, heirs, referenced_by
+from ingest.preview_rollback(p_run_id => %(run_id)s::uuid)
+
+-- name: keys_without_heir
+select ingest.keys_without_heir(p_run_id => %(run_id)s::uuid)::text as dedupe_key
+
+-- name: release
+select ingest.release_import_run(p_run_id => %(run_id)s::uuid, p_reason => %(reason)s::text)
+
+-- name: require_replaceable
+select ingest.require_replaceable(
+    p_run_id => %(run_id)s::uuid,
+    p_source_system => %(source_system)s::text,
+    p_file_hash => %(file_hash)s::text
+)
 
 -- name: open_chunk
 select ingest.open_chunk(
@@ -96,11 +116,89 @@ where source_system = %(source_system)s::text
     and file_hash = %(file_hash)s::text
     and status <> 'rolled_back'
 
+-- name: newest_undone_run
+select id, withheld
+from ingest.v_runs
+where source_system = %(source_system)s::text
+    and source_batch_id = %(source_batch_id)s::text
+    and file_hash = %(file_hash)s::text
+    and status = 'rolled_back'
+order by created_at desc
+limit 1
+
+-- name: other_delivery_of_batch
+select id
+from ingest.v_runs
+where source_system = %(source_system)s::text
+    and source_batch_id = %(source_batch_id)s::text
+    and file_hash <> %(file_hash)s::text
+    and status = 'completed'
+order by publish_seq desc
+limit 1
+
 -- name: latest_runs
 select * from ingest.v_latest_runs
 
 -- name: run_events
 select * from ingest.v_run_events where import_run_id = %(run_id)s::uuid order by seq
+
+-- name: keys_of_run
+select count(*) as records, count(*) - count(dedupe_key) as rejected, count(distinct dedupe_key) as keys
+from ingest.plaintiffs_raw
+where import_run_id = %(run_id)s::uuid
+
+-- name: diff
+with difference as materialized (
+    select * from ingest.diff_runs(p_run_a => %(run_a)s::uuid, p_run_b => %(run_b)s::uuid)
+),
+totals as (
+    select change, count(*) as records from difference group by change
+),
+of_column as (
+    select named.column_name, count(*) as records
+    from difference
+    cross join lateral unnest(difference.columns) as named (column_name)
+    group by named.column_name
+),
+ranked as (
+    select *, row_number() over (partition by change order by coalesce(row_b, row_a)) as place
+    from difference
+)
+select
+    coalesce((select jsonb_object_agg(change, records) from totals), '{}') as totals,
+    coalesce((select jsonb_object_agg(column_name, records order by column_name) from of_column), '{}') as changed_columns,
+    coalesce(
+        (
+            select jsonb_agg(to_jsonb(ranked) - 'place' order by ranked.change, ranked.place)
+            from ranked
+            where ranked.place <= %(limit)s::integer
+        ),
+        '[]'
+    ) as records
+
+-- name: records_of_run
+select
+    row_number,
+    plaintiff_name,
+    firm_name,
+    contact_name,
+    contact_email,
+    contact_phone,
+    address,
+    city,
+    state,
+    postal_code,
+    case_reference,
+    court,
+    county,
+    judgment_amount,
+    judgment_date,
+    defendant_name,
+    source_reference,
+    extra
+from ingest.plaintiffs_raw
+where import_run_id = %(run_id)s::uuid
+    and row_number = any(%(row_numbers)s::integer[])
 
 -- name: read_only_snapshot
 set transaction isolation level repeatable read, read only

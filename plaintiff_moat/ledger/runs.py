@@ -11,19 +11,30 @@ from plaintiff_moat.errors import NoSuchRun
 from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.queries import query
 
-__all__ = ["Row", "count_active_keys", "find_run", "latest_runs", "live_run_of_delivery", "run", "run_events"]
+__all__ = [
+    "Row",
+    "count_active_keys",
+    "find_run",
+    "latest_runs",
+    "live_run_of_delivery",
+    "other_delivery_of_batch",
+    "rows_of",
+    "run",
+    "run_events",
+]
 
 Row = dict[str, Any]
 
 
-def _rows(conn: psycopg.Connection[Any], name: str, **arguments: Any) -> list[Row]:
+def rows_of(conn: psycopg.Connection[Any], name: str, **arguments: Any) -> list[Row]:
+    """The answer to a query of the catalogue."""
     with domain_errors(), conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query(name), arguments, prepare=False).fetchall()
 
 
 def run(conn: psycopg.Connection[Any], run_id: UUID) -> Row:
     """The run as view `v_runs` shows it. Raises NoSuchRun."""
-    rows = _rows(conn, "run", run_id=run_id)
+    rows = rows_of(conn, "run", run_id=run_id)
     if not rows:
         raise NoSuchRun(f"there is no run {run_id}: `moat runs` lists the latest")
     return rows[0]
@@ -32,7 +43,7 @@ def run(conn: psycopg.Connection[Any], run_id: UUID) -> Row:
 def find_run(conn: psycopg.Connection[Any], text: str) -> Row:
     """The run whose id is `text` or, alone among all, begins with it. Raises NoSuchRun."""
     prefix = text.strip().lower()
-    ids = _rows(conn, "runs_by_prefix", prefix=prefix) if prefix else []
+    ids = rows_of(conn, "runs_by_prefix", prefix=prefix) if prefix else []
     if len(ids) != 1:
         found = "more than one run has an id that begins so" if ids else "no run has an id that begins so"
         raise NoSuchRun(f"{found}: give it as `moat runs` lists it")
@@ -41,19 +52,19 @@ def find_run(conn: psycopg.Connection[Any], text: str) -> Row:
 
 def latest_runs(conn: psycopg.Connection[Any]) -> list[Row]:
     """The 20 runs claimed last, the newest first."""
-    return _rows(conn, "latest_runs")
+    return rows_of(conn, "latest_runs")
 
 
 def run_events(conn: psycopg.Connection[Any], run_id: UUID) -> list[Row]:
     """What happened to the run, in order."""
-    return _rows(conn, "run_events", run_id=run_id)
+    return rows_of(conn, "run_events", run_id=run_id)
 
 
 def live_run_of_delivery(
     conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str
 ) -> Row | None:
     """The run of this delivery that is not rolled back, if there is one."""
-    rows = _rows(
+    rows = rows_of(
         conn,
         "live_run_of_delivery",
         source_system=source_system,
@@ -63,6 +74,20 @@ def live_run_of_delivery(
     return rows[0] if rows else None
 
 
+def other_delivery_of_batch(
+    conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str
+) -> UUID | None:
+    """The completed run of the same batch with other bytes that was published last, if there is one."""
+    rows = rows_of(
+        conn,
+        "other_delivery_of_batch",
+        source_system=source_system,
+        source_batch_id=source_batch_id,
+        file_hash=file_hash,
+    )
+    return rows[0]["id"] if rows else None
+
+
 def count_active_keys(conn: psycopg.Connection[Any], keys: Sequence[str]) -> int:
     """How many of these dedupe keys a plaintiff of the active set has."""
-    return int(_rows(conn, "active_keys", keys=list(keys))[0]["count"])
+    return int(rows_of(conn, "active_keys", keys=list(keys))[0]["count"])

@@ -65,6 +65,10 @@ create table ingest.import_runs (
     expected_count integer,
     ended_attempt integer,
     identity_required boolean not null default false,
+    withheld boolean not null default false,
+    release_reason text,
+    replaces uuid,
+    replaced_by uuid,
     constraint import_runs_names_are_given check (source_system <> '' and source_batch_id <> '' and file_hash <> ''),
     constraint import_runs_counts_are_not_negative check (
         rows_fetched >= 0 and rows_inserted >= 0 and rows_skipped >= 0 and rows_errored >= 0
@@ -80,12 +84,19 @@ create table ingest.import_runs (
     ),
     constraint import_runs_rolled_back_has_a_time check (
         (status = 'rolled_back') = (rolled_back_at is not null)
-    )
+    ),
+    constraint import_runs_withheld_is_rolled_back check (status = 'rolled_back' or not withheld),
+    constraint import_runs_replaced_is_rolled_back check (status = 'rolled_back' or replaced_by is null),
+    constraint import_runs_replaces_another check (replaces <> id and replaced_by <> id)
 );
 
 create unique index import_runs_one_live_run
     on ingest.import_runs (source_system, source_batch_id, file_hash)
     where status <> 'rolled_back';
+
+create index import_runs_undone
+    on ingest.import_runs (source_system, source_batch_id, file_hash, created_at)
+    where status = 'rolled_back';
 
 create unique index import_runs_publish_order
     on ingest.import_runs (source_system, publish_seq)
@@ -124,6 +135,11 @@ comment on column ingest.import_runs.expected_count is
 comment on column ingest.import_runs.ended_attempt is 'The attempt whose holder itself reported the end (finalize or reconcile).';
 comment on column ingest.import_runs.identity_required is
     'True once the run was taken over from a holder that did not report its end: callers must name their attempt.';
+comment on column ingest.import_runs.withheld is
+    'True once somebody undid the run: no unattended import takes its file in again before the run is released.';
+comment on column ingest.import_runs.release_reason is 'Why an unattended import may take the file in again.';
+comment on column ingest.import_runs.replaces is 'The run that was undone when this one took its place.';
+comment on column ingest.import_runs.replaced_by is 'The run that took this one''s place.';
 
 create table ingest.landed_rows (
     import_run_id uuid not null,

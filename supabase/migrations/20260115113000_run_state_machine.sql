@@ -13,6 +13,7 @@ begin
     new.worker_id := ingest.redact(new.worker_id);
     new.error_details := ingest.redact(new.error_details);
     new.rollback_reason := ingest.redact(new.rollback_reason);
+    new.release_reason := ingest.redact(new.release_reason);
 
     -- by these a run is found again: another name in their place would be another run
     if ingest.redact(new.source_system) <> new.source_system
@@ -81,6 +82,26 @@ $$;
 
 comment on function ingest._guard_run() is 'Refuses an illegal change of a run and waits for landings before one of owner or status.';
 
+create function ingest._newest_undone(p_run ingest.import_runs)
+returns ingest.import_runs
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select r
+    from ingest.import_runs as r
+    where r.source_system = p_run.source_system
+        and r.source_batch_id = p_run.source_batch_id
+        and r.file_hash = p_run.file_hash
+        and r.status = 'rolled_back'
+    order by r.created_at desc
+    limit 1
+$$;
+
+comment on function ingest._newest_undone(ingest.import_runs) is
+    'The newest rolled-back run of the same delivery; null where there is none.';
+
 create function ingest._record_run()
 returns trigger
 language plpgsql
@@ -101,7 +122,8 @@ begin
             'import_kind', new.import_kind,
             'filename', new.filename,
             'reader_fingerprint', new.reader_fingerprint,
-            'expected_count', new.expected_count
+            'expected_count', new.expected_count,
+            'predecessor', (ingest._newest_undone(new)).id
         );
     elsif new.attempt <> old.attempt then
         v_event := case
@@ -121,7 +143,9 @@ begin
         v_event := new.status::text;
         v_details := case new.status
             when 'failed' then jsonb_build_object('error_details', new.error_details)
-            when 'rolled_back' then jsonb_build_object('from_status', old.status, 'reason', new.rollback_reason)
+            when 'rolled_back' then jsonb_build_object(
+                'from_status', old.status, 'reason', new.rollback_reason, 'replaced_by', new.replaced_by
+            )
             else jsonb_build_object(
                 'rows_fetched', new.rows_fetched,
                 'rows_inserted', new.rows_inserted,
@@ -131,6 +155,12 @@ begin
                 'chunks_digest', ingest._chunks_digest(new.id)
             )
         end;
+    elsif new.replaces is distinct from old.replaces then
+        v_event := 'replacement';
+        v_details := jsonb_build_object('replaces', new.replaces);
+    elsif old.withheld and not new.withheld then
+        v_event := 'released';
+        v_details := jsonb_build_object('reason', new.release_reason);
     elsif new.status = 'completed'
         and (new.rows_inserted, new.rows_skipped) is distinct from (old.rows_inserted, old.rows_skipped)
     then

@@ -28,6 +28,17 @@ $$;
 comment on function ingest._lock_source_system(uuid) is
     'Until the end of the transaction nothing else of the run''s source system is published or undone.';
 
+create view ingest._first_of_key as
+select
+    l.import_run_id,
+    l.dedupe_key,
+    min(l.row_number) as row_number
+from ingest.landed_rows as l
+where l.dedupe_key is not null
+group by l.import_run_id, l.dedupe_key;
+
+comment on view ingest._first_of_key is 'Each key of a run''s valid records, with the first record of the file that has it.';
+
 create function ingest._take_keys(p_run_id uuid)
 returns integer
 language plpgsql
@@ -45,16 +56,9 @@ begin
         first_of_key.dedupe_key,
         p_run_id,
         first_of_key.row_number
-    from (
-        select
-            l.dedupe_key,
-            min(l.row_number) as row_number
-        from ingest.landed_rows as l
-        where l.import_run_id = p_run_id
-            and l.dedupe_key is not null
-        group by l.dedupe_key
-    ) as first_of_key
-    where not exists (select from ingest.plaintiff_keys as held where held.dedupe_key = first_of_key.dedupe_key)
+    from ingest._first_of_key as first_of_key
+    where first_of_key.import_run_id = p_run_id
+        and not exists (select from ingest.plaintiff_keys as held where held.dedupe_key = first_of_key.dedupe_key)
     order by first_of_key.dedupe_key;
     get diagnostics v_fresh = row_count;
 
@@ -68,17 +72,10 @@ begin
         update ingest.plaintiff_keys as k
         set owner_run_id = p_run_id,
             owner_row_number = first_of_key.row_number
-        from (
-            select
-                l.dedupe_key,
-                min(l.row_number) as row_number
-            from ingest.landed_rows as l
-            where l.import_run_id = p_run_id
-                and l.dedupe_key is not null
-            group by l.dedupe_key
-        ) as first_of_key,
+        from ingest._first_of_key as first_of_key,
             ingest.import_runs as former_owner
-        where k.dedupe_key = first_of_key.dedupe_key
+        where first_of_key.import_run_id = p_run_id
+            and k.dedupe_key = first_of_key.dedupe_key
             and former_owner.id = k.owner_run_id
             and former_owner.status = 'rolled_back';
         get diagnostics v_ownerless = row_count;
@@ -213,66 +210,6 @@ end
 $$;
 
 comment on function ingest._fail_reconciliation(uuid, text, jsonb) is 'Fails a run whose counts do not agree, and says so.';
-
-create function ingest._pass_keys_on(p_run_id uuid)
-returns integer
-language plpgsql
-security definer
-set search_path = ''
-set work_mem = '256MB'
-as $$
-declare
-    v_heir record;
-    v_passed integer := 0;
-begin
-    -- An heir is published later: a run published earlier that holds the key would own it.
-    for v_heir in
-        with later_runs as (
-            select later.id, later.publish_seq
-            from ingest.import_runs as undone
-            inner join ingest.import_runs as later
-                on later.source_system = undone.source_system
-                and later.publish_seq > undone.publish_seq
-            where undone.id = p_run_id
-                and later.status = 'completed'
-        ),
-        heirs as (
-            select distinct on (l.dedupe_key)
-                l.dedupe_key,
-                l.import_run_id,
-                l.row_number
-            from later_runs
-            inner join ingest.landed_rows as l on l.import_run_id = later_runs.id
-            inner join ingest.plaintiff_keys as k on k.dedupe_key = l.dedupe_key
-            where k.owner_run_id = p_run_id
-            order by l.dedupe_key, later_runs.publish_seq, l.row_number
-        ),
-        passed as (
-            update ingest.plaintiff_keys as k
-            set owner_run_id = heirs.import_run_id,
-                owner_row_number = heirs.row_number
-            from heirs
-            where k.dedupe_key = heirs.dedupe_key
-            returning k.owner_run_id
-        )
-        select passed.owner_run_id as run_id, count(*)::integer as records
-        from passed
-        group by passed.owner_run_id
-        order by passed.owner_run_id
-    loop
-        update ingest.import_runs as r
-        set rows_inserted = r.rows_inserted + v_heir.records,
-            rows_skipped = r.rows_skipped - v_heir.records
-        where r.id = v_heir.run_id;
-        v_passed := v_passed + v_heir.records;
-    end loop;
-    return v_passed;
-end
-$$;
-
-comment on function ingest._pass_keys_on(uuid) is
-    'Gives each key of the run to the earliest record that a later completed run of the same source system holds, and'
-    ' corrects those runs'' counts; how many were passed on.';
 
 create function ingest.active_keys(p_keys uuid[])
 returns setof uuid

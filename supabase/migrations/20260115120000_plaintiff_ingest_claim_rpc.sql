@@ -9,7 +9,8 @@ create function ingest.claim_import_run(
     p_import_kind text default 'plaintiff',
     p_worker_id text default null,
     p_reader_fingerprint text default null,
-    p_expected_count integer default null
+    p_expected_count integer default null,
+    p_unattended boolean default false
 )
 returns table (run_id uuid, claim_status text)
 language plpgsql
@@ -21,6 +22,7 @@ as $$
 #variable_conflict use_column
 declare
     v_run ingest.import_runs;
+    v_undone ingest.import_runs;
     v_refused_as text;
     -- one vendor however it is spelled, as in the dedupe keys
     v_source_system text := lower(trim(regexp_replace(p_source_system, '\s+', ' ', 'g')));
@@ -42,6 +44,11 @@ begin
             on conflict (source_system, source_batch_id, file_hash) where status <> 'rolled_back' do nothing
             returning * into v_run;
             if found then
+                -- asked after the insert, so that what was undone a moment ago counts
+                v_undone := ingest._newest_undone(v_run);
+                if p_unattended and v_undone.withheld then
+                    raise exception 'somebody undid run % of this file', v_undone.id using errcode = 'ML008';
+                end if;
                 return query select v_run.id, 'claimed'::text;
                 return;
             end if;
@@ -87,6 +94,10 @@ begin
                 and r.file_hash = p_file_hash
                 and r.status <> 'rolled_back';
             v_refused_as := 'in_progress';
+        when sqlstate 'ML008' then
+            -- which took the run that was inserted away again
+            v_run := v_undone;
+            v_refused_as := 'not_released';
     end;
 
     if v_refused_as is not null then
@@ -94,7 +105,11 @@ begin
             begin
                 perform ingest._append_event(
                     v_run.id,
-                    case v_refused_as when 'duplicate' then 'duplicate_blocked' else 'in_progress_refused' end,
+                    case v_refused_as
+                        when 'duplicate' then 'duplicate_blocked'
+                        when 'not_released' then 'unattended_refused'
+                        else 'in_progress_refused'
+                    end,
                     p_worker_id,
                     v_run.attempt,
                     jsonb_build_object('filename', p_filename, 'holder', v_run.worker_id)
@@ -127,9 +142,10 @@ begin
 end
 $$;
 
-comment on function ingest.claim_import_run(text, text, text, text, text, text, text, integer) is
+comment on function ingest.claim_import_run(text, text, text, text, text, text, text, integer, boolean) is
     'Claims a delivery. claimed: the caller holds the lease; duplicate: it is completed already; in_progress: another'
-    ' worker holds it. Every answer is recorded as an event. Never waits for a load.';
+    ' worker holds it; with p_unattended also not_released: somebody undid this run of it, and nobody has released it.'
+    ' Every answer is recorded as an event. Never waits for a load.';
 
 create function ingest.heartbeat_import_run(
     p_run_id uuid,
@@ -176,7 +192,8 @@ create function ingest.finalize_import_run(
     p_error_details jsonb default null,
     p_mark_completed boolean default true,
     p_worker_id text default null,
-    p_attempt integer default null
+    p_attempt integer default null,
+    p_replaces uuid default null
 )
 returns text
 language plpgsql
@@ -209,6 +226,9 @@ begin
             when 'failed' then v_fatal or v_completes and v_run.error_details ->> 'code' = 'RECONCILIATION_MISMATCH'
         end)
     then
+        if v_run.status = 'completed' then
+            perform ingest._replace(p_run_id, p_replaces);
+        end if;
         return v_run.status::text;
     end if;
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
@@ -237,6 +257,7 @@ begin
         and v_run.rows_fetched = v_run.rows_inserted + v_run.rows_skipped + v_run.rows_errored
     then
         -- The caller keeps its records elsewhere: there is nothing to publish and nothing to contradict it.
+        perform ingest._replace(p_run_id, p_replaces);
         perform ingest._complete(p_run_id, v_run.rows_fetched, v_run.rows_inserted, v_run.rows_errored);
     elsif v_landed.is_whole
         and v_landed.landed = coalesce(v_run.expected_count, v_landed.landed)
@@ -244,6 +265,7 @@ begin
         and v_run.rows_errored = v_landed.rejected
         and v_run.rows_inserted + v_run.rows_skipped = v_landed.landed - v_landed.rejected
     then
+        perform ingest._replace(p_run_id, p_replaces);
         perform ingest._publish(p_run_id, v_landed);
     else
         perform ingest._fail_reconciliation(p_run_id, p_worker_id, jsonb_build_object(
@@ -266,15 +288,18 @@ begin
 end
 $$;
 
-comment on function ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer) is
+comment on function
+    ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid) is
     'Ends a run and says how: completed (and published), or failed when error_details has "fatal": true or when the counts'
-    ' contradict the landed rows. With p_mark_completed = false it records progress only.';
+    ' contradict the landed rows. With p_mark_completed = false it records progress only. Completing undoes run p_replaces'
+    ' in the same transaction, or neither is done.';
 
 create function ingest.reconcile_import_run(
     p_run_id uuid,
     p_expected_count integer default null,
     p_worker_id text default null,
-    p_attempt integer default null
+    p_attempt integer default null,
+    p_replaces uuid default null
 )
 returns table (is_valid boolean, expected_count integer, actual_count integer, delta integer)
 language plpgsql
@@ -306,6 +331,7 @@ begin
         and v_landed.landed = coalesce(v_run.expected_count, v_landed.landed);
 
     if v_run.status = 'processing' and v_holds then
+        perform ingest._replace(p_run_id, p_replaces);
         perform ingest._publish(p_run_id, v_landed);
     elsif v_run.status = 'completed' and v_holds then
         v_holds := v_run.rows_errored = v_landed.rejected and v_run.rows_inserted = (
@@ -317,6 +343,9 @@ begin
                 and k.owner_row_number = l.row_number
             where l.import_run_id = p_run_id
         );
+        if v_holds then
+            perform ingest._replace(p_run_id, p_replaces);
+        end if;
     end if;
 
     v_counts := jsonb_build_object(
@@ -344,49 +373,7 @@ begin
 end
 $$;
 
-comment on function ingest.reconcile_import_run(uuid, integer, text, integer) is
-    'Recounts the landed rows against p_expected_count, or against the count that came with the claim. A processing run is thereby completed (published) when they are'
-    ' equal and failed when not; a run that has ended is verified again without a change.';
-
-create function ingest.rollback_import_run(p_run_id uuid, p_reason text default null)
-returns table (success boolean, rows_affected integer)
-language plpgsql
-security definer
-set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-    v_run ingest.import_runs;
-    v_rows integer;
-begin
-    if not exists (select from ingest.import_runs as r where r.id = p_run_id) then
-        return query select false, 0;
-        return;
-    end if;
-    perform ingest._lock_source_system(p_run_id);
-    select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;
-    if v_run.status = 'rolled_back' then
-        return query select true, 0;
-        return;
-    end if;
-
-    -- Keys first: what takes long is done before the first event is written, which a refused claim would wait for.
-    if v_run.status = 'completed' then
-        perform ingest._pass_keys_on(p_run_id);
-        update ingest.source_systems as s
-        set rollbacks = s.rollbacks + 1
-        where s.source_system = v_run.source_system;
-    end if;
-    update ingest.import_runs as r
-    set status = 'rolled_back',
-        rollback_reason = coalesce(nullif(trim(p_reason), ''), 'no reason given')
-    where r.id = p_run_id;
-
-    select coalesce(sum(c.records), 0)::integer into v_rows from ingest.landed_chunks as c where c.import_run_id = p_run_id;
-    return query select true, v_rows;
-end
-$$;
-
-comment on function ingest.rollback_import_run(uuid, text) is
-    'Undoes a run: its records become rolled_back, and keys that later runs also hold pass to these. Nothing is deleted.'
-    ' rows_affected counts the run''s landed records; 0 when it was undone before. success is false for an unknown run.';
+comment on function ingest.reconcile_import_run(uuid, integer, text, integer, uuid) is
+    'Recounts the landed rows against p_expected_count, or against the count that came with the claim. A processing run'
+    ' is thereby completed (published) when they are equal and failed when not; a run that has ended is verified again'
+    ' without a change. A run that is valid undoes run p_replaces in the same transaction, or neither is done.';

@@ -125,7 +125,11 @@ select
         when r.completed_at is not null then round(extract(epoch from r.completed_at - r.claimed_at), 3)
     end as seconds,
     r.status = 'processing'
-    and r.updated_at < clock_timestamp() - (select s.stale_after from ingest.settings as s) as is_stale
+    and r.updated_at < clock_timestamp() - (select s.stale_after from ingest.settings as s) as is_stale,
+    r.replaces,
+    r.replaced_by,
+    r.withheld,
+    r.release_reason
 from ingest.import_runs as r;
 
 comment on view ingest.v_runs is 'Every run, for people.';
@@ -215,7 +219,9 @@ select
     r.rollback_reason,
     coalesce(landed.records, 0) as rows_landed,
     case when r.status = 'rolled_back' then coalesce(landed.records, 0) else 0 end as rows_rolled_back,
-    (select count(*) from ingest.v_plaintiffs as p where p.import_run_id = r.id) as rows_still_active
+    (select count(*) from ingest.v_plaintiffs as p where p.import_run_id = r.id) as rows_still_active,
+    r.replaced_by,
+    r.withheld
 from ingest.import_runs as r
 left join lateral (
     select sum(c.records) as records from ingest.landed_chunks as c where c.import_run_id = r.id

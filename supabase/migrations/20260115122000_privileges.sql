@@ -64,20 +64,30 @@ $$;
 grant usage on schema ingest to dragonfly_app, moat_operator, service_role;
 
 grant execute on function
-    ingest.claim_import_run(text, text, text, text, text, text, text, integer),
+    ingest.claim_import_run(text, text, text, text, text, text, text, integer, boolean),
     ingest.lease_attempt(uuid),
     ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
     ingest.record_refusal(uuid, text, text, integer),
     ingest.heartbeat_import_run(uuid, text, integer),
-    ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer),
+    ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid),
     ingest.active_keys(uuid[]),
+    ingest.require_replaceable(uuid, text, text),
     ingest.redact(text)
 to dragonfly_app, service_role;
 
 grant execute on function
-    ingest.reconcile_import_run(uuid, integer, text, integer),
-    ingest.rollback_import_run(uuid, text)
+    ingest.reconcile_import_run(uuid, integer, text, integer, uuid),
+    ingest.rollback_import_run(uuid, text),
+    ingest.preview_rollback(uuid),
+    ingest.heirs_of_run(uuid),
+    ingest.keys_without_heir(uuid)
 to dragonfly_app, moat_operator, service_role;
+
+-- Letting a file in again that somebody took out is a person's decision.
+grant execute on function
+    ingest.release_import_run(uuid, text),
+    ingest.diff_runs(uuid, uuid)
+to moat_operator, service_role;
 
 grant insert on ingest.landed_rows to dragonfly_app, service_role;
 

@@ -26,6 +26,7 @@ __all__ = [
     "NO_SUCH_RUN",
     "PRIVILEGED",
     "SYSTEM",
+    "WRONG_RUN",
     "Claim",
     "Connection",
     "active",
@@ -60,6 +61,7 @@ ILLEGAL_CHANGE = "ML003"
 APPEND_ONLY = "ML004"
 NO_SUCH_RUN = "ML005"
 NOT_ANNOUNCED = "ML006"
+WRONG_RUN = "ML009"
 PRIVILEGED = "42501"
 
 _NAMES = UUID("b4a1f4a2-4b57-4a54-8f47-1f2f6b0c1f11")
@@ -95,15 +97,16 @@ def claim(
     system: str = SYSTEM,
     fingerprint: str | None = None,
     expected: int | None = None,
+    unattended: bool = False,
 ) -> Claim:
     """Claim a batch's file, which is one and the same for one batch."""
     file_hash = hashlib.sha256(batch.encode()).hexdigest()
     run_id, status, attempt = conn.execute(
         """
         select run_id, claim_status, ingest.lease_attempt(run_id)
-        from ingest.claim_import_run(%s, %s, %s, 'plaintiffs.csv', 'plaintiff', %s, %s, %s)
+        from ingest.claim_import_run(%s, %s, %s, 'plaintiffs.csv', 'plaintiff', %s, %s, %s, %s)
         """,
-        (system, batch, file_hash, worker, fingerprint, expected),
+        (system, batch, file_hash, worker, fingerprint, expected, unattended),
     ).fetchall()[0]
     return Claim(run_id, status, attempt, worker, system)
 
@@ -168,12 +171,17 @@ def processing(
 
 
 def reconcile(
-    conn: Connection, run_id: UUID, expected: int | None = None, *, held: Claim | None = None
+    conn: Connection,
+    run_id: UUID,
+    expected: int | None = None,
+    *,
+    held: Claim | None = None,
+    replaces: UUID | None = None,
 ) -> tuple[bool, int, int, int]:
     """Recount; as the holder where `held` is given, here as everywhere, else as a caller without a name."""
     answer = conn.execute(
-        "select * from ingest.reconcile_import_run(%s, %s, %s, %s)",
-        (run_id, expected, held and held.worker, held and held.attempt),
+        "select * from ingest.reconcile_import_run(%s, %s, %s, %s, %s)",
+        (run_id, expected, held and held.worker, held and held.attempt, replaces),
     ).fetchall()[0]
     return (answer[0], answer[1], answer[2], answer[3])
 

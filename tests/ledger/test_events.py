@@ -49,6 +49,12 @@ def a_long_story(conn: Connection) -> UUID:
     claim(conn, "b", worker="worker-4")
     rollback(conn, first, "records of another vendor")
     rollback(conn, run_id, "Müll")
+    claim(conn, "a", unattended=True)
+    conn.execute("select ingest.release_import_run(%s, 'the records were ours')", [first])
+    again = claim(conn, "a", unattended=True)
+    conn.execute("select ingest.record_refusal(%s, 'land', 'worker-1', 0)", [again.run_id])
+    land(conn, again, ["Ada"])
+    assert reconcile(conn, again.run_id, 1, held=again, replaces=imported(conn, "c", ["Ada", "Grace"]))[0]
     return run_id
 
 

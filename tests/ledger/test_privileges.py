@@ -28,10 +28,15 @@ _API = {
     "claim_import_run",
     "lease_attempt",
     "open_chunk",
+    "record_refusal",
     "heartbeat_import_run",
     "finalize_import_run",
     "reconcile_import_run",
     "rollback_import_run",
+    "preview_rollback",
+    "heirs_of_run",
+    "keys_without_heir",
+    "require_replaceable",
     "active_keys",
     "redact",
 }
@@ -42,6 +47,15 @@ _EVIDENCE = {
     "misrepresented_record",
     "misowned_key",
     "runless_landing",
+}
+_OPERATORS = {
+    "reconcile_import_run",
+    "rollback_import_run",
+    "preview_rollback",
+    "heirs_of_run",
+    "keys_without_heir",
+    "release_import_run",
+    "diff_runs",
 }
 _PERSONAL = ("plaintiffs_raw", "v_plaintiffs", "v_rejects")
 _ROLES = ("dragonfly_app", "moat_operator", "service_role")
@@ -127,7 +141,10 @@ def test_operator_reads_everything_and_undoes(conn: Connection) -> None:
         for view in (*_PERSONAL, "v_runs", "v_run_events", "v_source_system_stats", "v_duplicates_blocked"):
             conn.execute(f"select * from ingest.{view}".encode())
         assert reconcile(conn, run_id) == (True, 2, 2, 0)
+        conn.execute("select * from ingest.preview_rollback(%s)", [run_id])
+        conn.execute("select * from ingest.diff_runs(%s, %s)", [run_id, run_id])
         assert rollback(conn, run_id) == (True, 2)
+        assert value(conn, "select ingest.release_import_run(%s, 'a mistake')", run_id)
         refused_statement(conn, "select from ingest.claim_import_run('simplicity', 'a', 'abc')")
         refused_statement(conn, "insert into ingest.landed_rows default values")
         refused_statement(conn, "update ingest.import_runs set status = 'failed'")
@@ -179,15 +196,14 @@ def test_everybody_else_has_no_privilege_by_name(conn: Connection) -> None:
 
 
 def test_only_the_api_is_granted(conn: Connection) -> None:
-    """The importer executes the API's functions and no private one; the operator two of them, and those of evidence."""
+    """The importer executes the API's functions and no private one; the operator what undoes, and what verifies."""
     granted = """
         select proname::text from pg_proc
         where pronamespace = 'ingest'::regnamespace and has_function_privilege('{}', oid, 'execute')
     """
     assert names(conn, granted.format("dragonfly_app")) == _API
-    assert names(conn, granted.format("service_role")) == _API | _EVIDENCE
-    operators = {"reconcile_import_run", "rollback_import_run"} | _EVIDENCE
-    assert names(conn, granted.format("moat_operator")) == operators
+    assert names(conn, granted.format("service_role")) == _API | _OPERATORS | _EVIDENCE
+    assert names(conn, granted.format("moat_operator")) == _OPERATORS | _EVIDENCE
 
 
 def test_functions_look_nothing_up_by_path(conn: Connection) -> None:

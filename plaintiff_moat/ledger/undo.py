@@ -1,0 +1,101 @@
+"""Looking before an undo: what a rollback would do, and which run a file may replace. Writes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from plaintiff_moat.ledger.runs import find_run, live_run_of_delivery, rows_of
+
+__all__ = [
+    "Heir",
+    "Reference",
+    "RollbackPreview",
+    "keys_without_heir",
+    "preview_rollback",
+    "run_to_replace",
+    "withheld_run_of_delivery",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """A run to which `records` pass, with its counts now and after."""
+
+    run_id: UUID
+    records: int
+    rows_inserted: int
+    rows_inserted_after: int
+    rows_skipped: int
+    rows_skipped_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key to `plaintiff_keys`: how many rows refer to a key that would lose its record.
+
+    `records` is None where the caller may not see all rows of the table.
+    """
+
+    relation: str
+    column_name: str
+    records: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPreview:
+    """What a rollback would do now: `rows_affected` is what it would answer.
+
+    `rows_gone` plaintiffs leave the active set, `rows_passed` pass to the `heirs`, which stand in the order in which
+    they were published.
+    """
+
+    rows_affected: int
+    rows_gone: int
+    rows_passed: int
+    heirs: tuple[Heir, ...]
+    referenced_by: tuple[Reference, ...]
+
+
+def preview_rollback(conn: psycopg.Connection[Any], run_id: UUID) -> RollbackPreview:
+    """What undoing the run would do if it were done now. Raises NoSuchRun."""
+    (row,) = rows_of(conn, "preview_rollback", run_id=run_id)
+    heirs = tuple(Heir(**heir | {"run_id": UUID(heir["run_id"])}) for heir in row.pop("heirs"))
+    return RollbackPreview(
+        **row | {"heirs": heirs, "referenced_by": tuple(Reference(**found) for found in row["referenced_by"])}
+    )
+
+
+def keys_without_heir(conn: psycopg.Connection[Any], run_id: UUID) -> Sequence[str]:
+    """The keys of the run that would lose their record if it were undone now."""
+    return [row["dedupe_key"] for row in rows_of(conn, "keys_without_heir", run_id=run_id)]
+
+
+def run_to_replace(
+    conn: psycopg.Connection[Any], replaces: UUID | str, source_system: str, source_batch_id: str, file_hash: str
+) -> UUID:
+    """The run of this id, or whose id alone begins so, if this delivery may take its place or has taken it.
+
+    Raises NoSuchRun, and WrongRun for a run of another source system, of the same bytes, or that is not completed.
+    """
+    run_id: UUID = find_run(conn, str(replaces))["id"]
+    live = live_run_of_delivery(conn, source_system, source_batch_id, file_hash)
+    if live is None or live["replaces"] != run_id:
+        rows_of(conn, "require_replaceable", run_id=run_id, source_system=source_system, file_hash=file_hash)
+    return run_id
+
+
+def withheld_run_of_delivery(
+    conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str
+) -> UUID | None:
+    """The newest undone run of this delivery if nobody has released it, where no other has taken its place."""
+    rows = rows_of(
+        conn,
+        "newest_undone_run",
+        source_system=source_system,
+        source_batch_id=source_batch_id,
+        file_hash=file_hash,
+    )
+    return rows[0]["id"] if rows and rows[0]["withheld"] else None

@@ -1,0 +1,146 @@
+-- Undoing, the other change of the active set: what a rollback, a replacement and the preview of a rollback share.
+
+-- An heir is published later: a run published earlier that holds the key would own it.
+create view ingest._heirs as
+select distinct on (k.owner_run_id, l.dedupe_key)
+    k.owner_run_id,
+    l.dedupe_key,
+    l.import_run_id as heir_run_id,
+    l.row_number as heir_row_number
+from ingest.plaintiff_keys as k
+inner join ingest.import_runs as owner_run on owner_run.id = k.owner_run_id
+inner join ingest.import_runs as later
+    on later.source_system = owner_run.source_system
+    and later.publish_seq > owner_run.publish_seq
+    and later.status = 'completed'
+inner join ingest.landed_rows as l
+    on l.import_run_id = later.id
+    and l.dedupe_key = k.dedupe_key
+order by k.owner_run_id, l.dedupe_key, later.publish_seq, l.row_number;
+
+comment on view ingest._heirs is
+    'For each key that a later completed run of its owner''s source system also holds, the earliest such record.'
+    ' Asked for one owner_run_id at a time.';
+
+create function ingest._pass_keys_on(p_run_id uuid)
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+set work_mem = '256MB'
+as $$
+declare
+    v_heir record;
+    v_passed integer := 0;
+begin
+    for v_heir in
+        with passed as (
+            update ingest.plaintiff_keys as k
+            set owner_run_id = heirs.heir_run_id,
+                owner_row_number = heirs.heir_row_number
+            from ingest._heirs as heirs
+            where heirs.owner_run_id = p_run_id
+                and k.dedupe_key = heirs.dedupe_key
+            returning k.owner_run_id
+        )
+        select passed.owner_run_id as run_id, count(*)::integer as records
+        from passed
+        group by passed.owner_run_id
+        order by passed.owner_run_id
+    loop
+        update ingest.import_runs as r
+        set rows_inserted = r.rows_inserted + v_heir.records,
+            rows_skipped = r.rows_skipped - v_heir.records
+        where r.id = v_heir.run_id;
+        v_passed := v_passed + v_heir.records;
+    end loop;
+    return v_passed;
+end
+$$;
+
+comment on function ingest._pass_keys_on(uuid) is
+    'Gives each key of the run to its heir and corrects the heirs'' counts; how many were passed on.';
+
+create function ingest._undo(p_run ingest.import_runs, p_reason text, p_replaced_by uuid default null)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    -- Keys first: what takes long is done before the first event is written, which a refused claim would wait for.
+    if p_run.status = 'completed' then
+        perform ingest._pass_keys_on(p_run.id);
+        update ingest.source_systems as s
+        set rollbacks = s.rollbacks + 1
+        where s.source_system = p_run.source_system;
+    end if;
+    update ingest.import_runs as r
+    set status = 'rolled_back',
+        rollback_reason = p_reason,
+        replaced_by = p_replaced_by,
+        withheld = true
+    where r.id = p_run.id;
+end
+$$;
+
+comment on function ingest._undo(ingest.import_runs, text, uuid) is
+    'Undoes a run because somebody wants it. The caller holds the source system and the run.';
+
+create function ingest.require_replaceable(p_run_id uuid, p_source_system text, p_file_hash text)
+returns void
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    v_run ingest.import_runs;
+begin
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
+    if not found then
+        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
+    elsif v_run.source_system <> p_source_system then
+        raise exception 'run % is of another source system: a file replaces one of its own', p_run_id
+            using errcode = 'ML009';
+    elsif v_run.file_hash = p_file_hash then
+        raise exception 'run % is of the very same bytes: there is nothing to replace it with', p_run_id
+            using errcode = 'ML009';
+    elsif v_run.status <> 'completed' then
+        raise exception 'run % is %, and only a completed run is replaced', p_run_id,
+            v_run.status || coalesce(' and replaced by run ' || v_run.replaced_by, '')
+            using errcode = 'ML009';
+    end if;
+end
+$$;
+
+comment on function ingest.require_replaceable(uuid, text, text) is
+    'Raises ML009 unless a file of these bytes may take the place of the run. What publishes asks again.';
+
+create function ingest._replace(p_run_id uuid, p_replaces uuid)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_run ingest.import_runs;
+    v_replaced ingest.import_runs;
+begin
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
+    if p_replaces is null or v_run.replaces = p_replaces then
+        return;  -- nothing to replace, or replaced before and the acknowledgement was lost
+    elsif v_run.replaces is not null then
+        raise exception 'run % replaces run % already: undo the other by a rollback', p_run_id, v_run.replaces
+            using errcode = 'ML009';
+    end if;
+    select * into v_replaced from ingest.import_runs as r where r.id = p_replaces for update;
+    perform ingest.require_replaceable(p_replaces, v_run.source_system, v_run.file_hash);
+    perform ingest._undo(v_replaced, 'replaced by run ' || p_run_id, p_run_id);
+    update ingest.import_runs as r set replaces = p_replaces where r.id = p_run_id;
+end
+$$;
+
+comment on function ingest._replace(uuid, uuid) is
+    'Undoes the second run, if one is given, in favour of the first; twice is once. The caller holds the source system'
+    ' and the first run, and publishes that one after this, so that it takes over what the other leaves.';
