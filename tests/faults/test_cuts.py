@@ -1,0 +1,160 @@
+"""The connection is cut at a message: at each one of an import and of a rollback, the request lost or the answer.
+
+Nobody does anything about it, and in the end the ledger holds what it holds when nothing was cut.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+from outcome import Outcome, broken_invariants, outcome, unfinished_runs
+from proxy import Direction, Proxy
+
+from plaintiff_moat.cli.main import moat
+from plaintiff_moat.importer import import_file
+from plaintiff_moat.ledger.connect import Database
+from plaintiff_moat.redaction import describe_error
+
+Figures = Callable[[str, object], None]
+NewDatabase = Callable[[str], str]
+
+_PARTS = 8  # tests that share all messages among them: none has more than a few dozen databases at a time
+_SAMPLE = 12  # cuts of each direction in the ordinary suite
+
+
+@dataclass(frozen=True)
+class Story:
+    """Something that is done through a connection that may be cut, on clones of a database, and its uncut course."""
+
+    act: Callable[[str], object]
+    begin: Callable[[], str]
+    messages: dict[Direction, int]
+    connections: int
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, act: Callable[[str], object], begin: Callable[[], str]) -> "Story":
+        """The story as it goes when nothing is cut."""
+        url = begin()
+        with Proxy(url) as proxy:
+            act(proxy.url)
+        messages = {direction: proxy.count(direction) for direction in Direction}
+        return cls(act, begin, messages, proxy.connections, _sound_outcome(url))
+
+    def sample(self) -> list[tuple[Direction, int]]:
+        """Cuts spread evenly over both directions, the first and the last message among them."""
+        return [
+            (direction, 1 + step * (last - 1) // (_SAMPLE - 1))
+            for direction, last in self.messages.items()
+            for step in range(_SAMPLE)
+        ]
+
+    def part(self, part: int) -> list[tuple[Direction, int]]:
+        """Every message whose turn it is in this part of the full set."""
+        cuts = [(direction, number) for direction, last in self.messages.items() for number in range(1, last + 1)]
+        return cuts[part::_PARTS]
+
+    def survives(self, cuts: Iterable[tuple[Direction, int]], figures: Figures) -> None:
+        """Assert of each cut that it happened, that nobody noticed, and that the ledger is the uncut one."""
+        made = retried = 0
+        failures: dict[str, object] = {}
+        for cut in cuts:
+            url = self.begin()
+            with Proxy(url, cut) as proxy:
+                try:
+                    self.act(proxy.url)
+                except Exception as fault:  # noqa: BLE001 - all cuts are tried, and those that fail are told together
+                    failures[_named(proxy, cut)] = f"{type(fault).__name__}: {describe_error(fault)}: {fault}"
+            made += len(proxy.cuts) == 1
+            retried += proxy.connections > self.connections
+            try:
+                assert _sound_outcome(url) == self.outcome
+            except AssertionError as difference:
+                failures.setdefault(_named(proxy, cut), difference)
+        figures("cuts", made)
+        figures("cuts that led to another connection", retried)
+        assert failures == {}
+        assert made == len(list(cuts))
+
+
+def _named(proxy: Proxy, cut: tuple[Direction, int]) -> str:
+    kinds = "".join(message.kind[0] for message in proxy.seen if message.direction is cut[0])
+    return f"{cut[0].value} {cut[1]}: {kinds[: cut[1] - 1]}[{kinds[cut[1] - 1 : cut[1]]}]"
+
+
+def _sound_outcome(url: str) -> Outcome:
+    with psycopg.connect(url, autocommit=True) as conn:
+        assert broken_invariants(conn) == {}
+        assert unfinished_runs(conn) == []
+        return outcome(conn)
+
+
+@pytest.fixture
+def importing(
+    new_database: NewDatabase,
+    template: str,
+    csv_file: Callable[..., Path],
+    small_chunks: None,  # noqa: ARG001 - for its effect
+) -> Story:
+    """An import of three chunks: valid records, one of them twice, and a reject."""
+    path = csv_file("a.csv", [f"P{number}" for number in (1, 2, 3, 4, 5, 6, 1, 7, 8, 9)], "a line,too short")
+    act = partial(_import, path)
+    story = Story.of(act, partial(new_database, template))
+    assert len(story.outcome["landed_chunks"]) == 3
+    return story
+
+
+@pytest.fixture
+def undoing(
+    new_database: NewDatabase,
+    template: str,
+    csv_file: Callable[..., Path],
+    small_chunks: None,  # noqa: ARG001 - for its effect
+) -> Story:
+    """The rollback of a run that shares records with two later ones."""
+    before = new_database(template)
+    run_id = _import(csv_file("a.csv", ["P1", "P2", "P3", "P4", "P5", "P6"]), before)
+    _import(csv_file("b.csv", ["P1", "P2", "P7"]), before)
+    _import(csv_file("c.csv", ["P2", "P3", "P7", "P8"]), before)
+    name = psycopg.conninfo.conninfo_to_dict(before)["dbname"]
+    story = Story.of(partial(_roll_back, run_id), partial(new_database, str(name)))
+    assert len(story.outcome["plaintiff_keys"]) == 8
+    return story
+
+
+def _import(path: Path, url: str) -> str:
+    # one worker: then the messages come in one order, and each number is a message that certainly comes
+    summary = import_file(path, Database(url, embedded=False), source_system="simplicity", workers=1)
+    assert (summary.status, summary.claim_status) == ("completed", "claimed")
+    return str(summary.run_id)
+
+
+def _roll_back(run_id: str, url: str) -> None:
+    moat.main(["rollback", run_id, "--reason", "bad file", "--db", url], "moat", standalone_mode=False)
+
+
+def test_an_import_survives_a_cut(importing: Story, record_property: Figures) -> None:
+    """Wherever its connection is cut, the import goes on by itself and ends as if nothing had happened."""
+    importing.survives(importing.sample(), record_property)
+
+
+def test_a_rollback_survives_a_cut(undoing: Story, record_property: Figures) -> None:
+    """Wherever its connection is cut, the rollback ends as if nothing had happened, and undoes once."""
+    undoing.survives(undoing.sample(), record_property)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_an_import_survives_every_cut(importing: Story, part: int, record_property: Figures) -> None:
+    """There is no message of an import, request or answer, that must not be lost."""
+    importing.survives(importing.part(part), record_property)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_a_rollback_survives_every_cut(undoing: Story, part: int, record_property: Figures) -> None:
+    """There is no message of a rollback, request or answer, that must not be lost."""
+    undoing.survives(undoing.part(part), record_property)
