@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any, TypeVar
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.options import not_blank
+
+if TYPE_CHECKING:
+    from plaintiff_moat.ledger.connections import Connections
 
 __all__ = ["reconcile", "rollback", "runs", "show"]
 
@@ -42,14 +46,15 @@ def _options(command: _Command) -> _Command:
 
 
 @contextmanager
-def _connected(db: str | None) -> Iterator[Any]:
-    from plaintiff_moat.ledger.connect import connect, resolve
+def _ledger(db: str | None) -> Iterator["Connections"]:
+    from plaintiff_moat.ledger.connect import resolve
+    from plaintiff_moat.ledger.connections import Connections
     from plaintiff_moat.ledger.faults import domain_errors
     from plaintiff_moat.ledger.migrate import require_migrated
 
-    with domain_errors(), connect(resolve(db)) as conn:
-        require_migrated(conn)
-        yield conn
+    with domain_errors(), Connections(resolve(db)) as ledger:
+        ledger.do(require_migrated)
+        yield ledger
 
 
 @click.command()
@@ -59,8 +64,8 @@ def runs(db: str | None, as_json: bool) -> None:
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.runs import latest_runs
 
-    with _connected(db) as conn:
-        rows = latest_runs(conn)
+    with _ledger(db) as ledger:
+        rows = ledger.do(latest_runs)
     if as_json:
         output.show_json(rows)
     else:
@@ -75,9 +80,9 @@ def show(run: str, db: str | None, as_json: bool) -> None:
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.runs import find_run, run_events
 
-    with _connected(db) as conn:
-        record = find_run(conn, run)
-        events = run_events(conn, record["id"])
+    with _ledger(db) as ledger:
+        record = ledger.do(partial(find_run, text=run))
+        events = ledger.do(partial(run_events, run_id=record["id"]))
     if as_json:
         output.show_json(record | {"events": events})
     else:
@@ -97,14 +102,14 @@ def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> 
     from plaintiff_moat.ledger.claims import IngestClaimClient
     from plaintiff_moat.ledger.runs import find_run
 
-    with _connected(db) as conn:
-        record = find_run(conn, run)
+    with _ledger(db) as ledger:
+        record = ledger.do(partial(find_run, text=run))
         if record["status"] == "processing" and not record["is_stale"]:
             click.echo(
                 f"moat: worker {record['worker_id']} is at work on run {record['id']}: try again later", err=True
             )
             return Exit.IN_PROGRESS
-        result = IngestClaimClient(conn).reconcile(record["id"], expected)
+        result = ledger.do(lambda conn: IngestClaimClient(conn).reconcile(record["id"], expected))
     if as_json:
         output.show_json({"run_id": record["id"], **asdict(result)})
     else:
@@ -120,13 +125,16 @@ def rollback(run: str, reason: str, db: str | None, as_json: bool) -> None:
     """Undo a run: its records go, records that other files share stay with these, the history is kept."""
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.claims import IngestClaimClient
-    from plaintiff_moat.ledger.runs import find_run
+    from plaintiff_moat.ledger.runs import find_run, rows_rolled_back
 
-    with _connected(db) as conn:
-        record = find_run(conn, run)
-        result = IngestClaimClient(conn).rollback(record["id"], reason)
-    if record["status"] == "rolled_back":
-        click.echo("moat: the run was rolled back before: nothing has changed", err=True)
+    with _ledger(db) as ledger:
+        record = ledger.do(partial(find_run, text=run))
+        result = ledger.do(lambda conn: IngestClaimClient(conn).rollback(record["id"], reason))
+        if record["status"] == "rolled_back":
+            click.echo("moat: the run was rolled back before: nothing has changed", err=True)
+        elif result.rows_affected == 0:
+            # said again because the first answer was lost: what it did stands in the ledger
+            result = replace(result, rows_affected=ledger.do(partial(rows_rolled_back, run_id=record["id"])))
     if as_json:
         output.show_json({"run_id": record["id"], **asdict(result)})
     else:

@@ -101,3 +101,6 @@ select * from ingest.v_latest_runs
 
 -- name: run_events
 select * from ingest.v_run_events where import_run_id = %(run_id)s::uuid order by seq
+
+-- name: rows_rolled_back
+select rows_rolled_back from ingest.v_rollback_verification where id = %(run_id)s::uuid

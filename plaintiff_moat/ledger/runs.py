@@ -11,7 +11,16 @@ from plaintiff_moat.errors import NoSuchRun
 from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.queries import query
 
-__all__ = ["Row", "count_active_keys", "find_run", "latest_runs", "live_run_of_delivery", "run", "run_events"]
+__all__ = [
+    "Row",
+    "count_active_keys",
+    "find_run",
+    "latest_runs",
+    "live_run_of_delivery",
+    "rows_rolled_back",
+    "run",
+    "run_events",
+]
 
 Row = dict[str, Any]
 
@@ -47,6 +56,12 @@ def latest_runs(conn: psycopg.Connection[Any]) -> list[Row]:
 def run_events(conn: psycopg.Connection[Any], run_id: UUID) -> list[Row]:
     """What happened to the run, in order."""
     return _rows(conn, "run_events", run_id=run_id)
+
+
+def rows_rolled_back(conn: psycopg.Connection[Any], run_id: UUID) -> int:
+    """How many landed records became rolled_back when the run was undone; 0 for a run that was not."""
+    rows = _rows(conn, "rows_rolled_back", run_id=run_id)
+    return int(rows[0]["rows_rolled_back"]) if rows else 0
 
 
 def live_run_of_delivery(

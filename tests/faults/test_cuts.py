@@ -3,6 +3,7 @@
 Nobody does anything about it, and in the end the ledger holds what it holds when nothing was cut.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from outcome import Outcome, broken_invariants, outcome, unfinished_runs
 from proxy import Direction, Proxy
 
@@ -133,7 +135,9 @@ def _import(path: Path, url: str) -> str:
 
 
 def _roll_back(run_id: str, url: str) -> None:
-    moat.main(["rollback", run_id, "--reason", "bad file", "--db", url], "moat", standalone_mode=False)
+    arguments = ["rollback", run_id, "--reason", "bad file", "--json", "--db", url]
+    answer = CliRunner().invoke(moat, arguments, standalone_mode=False, catch_exceptions=False)
+    assert json.loads(answer.stdout)["rows_affected"] == 6
 
 
 def test_an_import_survives_a_cut(importing: Story, record_property: Figures) -> None:

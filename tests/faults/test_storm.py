@@ -43,7 +43,9 @@ def test_each_file_of_a_storm_is_claimed_once(
         total += statuses
     record_property("answers", dict(total))
     assert conn.execute("select count(*) from ingest.import_runs").fetchone() == (files,)
-    recorded = Counter(dict(conn.execute("select event, count(*)::int from ingest.run_events group by event").fetchall()))
+    recorded = Counter(
+        dict(conn.execute("select event, count(*)::int from ingest.run_events group by event").fetchall())
+    )
     assert recorded["claimed"] == files
     assert recorded["in_progress_refused"] == total["in_progress"]
     assert recorded["duplicate_blocked"] == total["duplicate"]
