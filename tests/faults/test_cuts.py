@@ -125,6 +125,24 @@ def undoing(
     return story
 
 
+@pytest.fixture
+def interrupting(new_database: NewDatabase, template: str, csv_file: Callable[..., Path]) -> Story:
+    """An import of one chunk that is interrupted when that is landed."""
+    path = csv_file("a.csv", ["P1", "P2", "P3"])
+    story = Story.of(partial(_interrupt, path), partial(new_database, template))
+    assert '"status": "failed"' in story.outcome["import_runs"][0]
+    assert len(story.outcome["landed_rows"]) == 3
+    return story
+
+
+def _interrupt(path: Path, url: str) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_file(path, Database(url, embedded=False), workers=1, on_progress=interrupt)
+
+
 def _import(path: Path, url: str) -> str:
     # one worker: then the messages come in one order, and each number is a message that certainly comes
     summary = import_file(path, Database(url, embedded=False), source_system="simplicity", workers=1)
@@ -146,6 +164,11 @@ def test_an_import_survives_a_cut(importing: Story, record_property: Figures) ->
 def test_a_rollback_survives_a_cut(undoing: Story, record_property: Figures) -> None:
     """Wherever its connection is cut, the rollback ends as if nothing had happened, and undoes once."""
     undoing.survives(undoing.sample(), record_property)
+
+
+def test_an_interruption_is_reported_over_a_cut(interrupting: Story, record_property: Figures) -> None:
+    """An interrupted import leaves its run failed wherever its connection is cut: nobody waits for the lease."""
+    interrupting.survives(interrupting.sample(), record_property)
 
 
 @pytest.mark.faults

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -160,13 +161,19 @@ def test_the_whole_flow_passes_through_a_pool_of_two(
     with ThreadPoolExecutor(4) as importers:
         summaries = list(importers.map(lambda path: import_file(path, database, workers=2), paths))
     assert {(summary.claim_status, summary.status) for summary in summaries} == {("claimed", "completed")}
+    csv_file("last.csv", ["R1", "R2"])
+    folder = [
+        json.loads(line) for line in command("import", str(first.parent), "--commit", "--json").stdout.splitlines()
+    ]
+    assert Counter(line["claim_status"] for line in folder) == {"duplicate": files + 1, "claimed": 1}
 
     with psycopg.connect(db_url, autocommit=True) as conn:
         sessions = conn.execute(
             "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
         ).fetchone()
         assert sessions == (_POOL,)
-        assert active(conn) == {f"P{n:03}" for n in range(60)} | {f"Q{n:05}" for n in range(files * 20 + 10)}
+        names = [f"P{n:03}" for n in range(60)] + [f"Q{n:05}" for n in range(files * 20 + 10)]
+        assert active(conn) == {*names, "R1", "R2"}
         assert unfinished_runs(conn) == []
         assert broken_invariants(conn) == {}
-    record_property("files through a pool of two", files + 1)
+    record_property("files through a pool of two", files + 2)
