@@ -33,8 +33,9 @@ class Direction(Enum):
 
 
 class Message(NamedTuple):
-    """One message: `kind` is its type byte, "startup" for the one that has none."""
+    """One message: `kind` is its type byte, "startup" for the one that has none; connections count from 1."""
 
+    connection: int
     direction: Direction
     number: int
     kind: str
@@ -78,11 +79,11 @@ class Proxy:
         """How many messages of this direction there have been."""
         return self._numbers[direction]
 
-    def admit(self, direction: Direction, kind: str, body: bytes) -> bool:
+    def admit(self, connection: int, direction: Direction, kind: str, body: bytes) -> bool:
         """Count a message; False for the one that is to be lost."""
         with self._lock:
             self._numbers[direction] += 1
-            message = Message(direction, self._numbers[direction], kind, body)
+            message = Message(connection, direction, self._numbers[direction], kind, body)
             self.seen.append(message)
             if self._cut_at != (direction, message.number):
                 return True
@@ -100,14 +101,15 @@ class Proxy:
                 client, _ = self._listener.accept()
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.connections += 1
-                self._start(_Connection(self, client, _connected(*self._upstream)).serve)
+                self._start(_Connection(self, self.connections, client, _connected(*self._upstream)).serve)
 
 
 class _Connection:
     """One client and its server session. A thread for each direction; the sockets are closed when both have ended."""
 
-    def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
+    def __init__(self, proxy: Proxy, number: int, client: socket.socket, server: socket.socket) -> None:
         self._proxy = proxy
+        self._number = number
         self._client = client
         self._server = server
         self._is_cut = False
@@ -145,7 +147,7 @@ class _Connection:
                 target.shutdown(socket.SHUT_WR)
 
     def _admitted(self, direction: Direction, kind: str, body: bytes) -> bool:
-        if self._proxy.admit(direction, kind, body):
+        if self._proxy.admit(self._number, direction, kind, body):
             return True
         self._is_cut = True
         with suppress(OSError):

@@ -4,6 +4,7 @@ Nobody does anything about it, and in the end the ledger holds what it holds whe
 """
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +18,16 @@ from proxy import Direction, Message, Proxy
 
 from plaintiff_moat.cli.main import moat
 from plaintiff_moat.importer import import_file
+from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
+from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.redaction import describe_error
 
 Figures = Callable[[str, object], None]
 NewDatabase = Callable[[str], str]
 
 _PARTS = 8  # tests that share all messages among them: none has more than a few dozen databases at a time
+_PATIENCE = 20.0
 _STRIDE = 17  # in the ordinary suite; prime to whatever repeats
 
 
@@ -169,6 +173,33 @@ def test_a_rollback_survives_a_cut(undoing: Story, record_property: Figures) -> 
 def test_an_interruption_is_reported_over_a_cut(interrupting: Story, record_property: Figures) -> None:
     """An interrupted import leaves its run failed wherever its connection is cut: nobody waits for the lease."""
     interrupting.survives(interrupting.sample(), record_property)
+
+
+def test_a_heartbeat_survives_every_cut(conn: psycopg.Connection, db_url: str) -> None:
+    """Whichever message of a beat is lost, the next beat keeps the lease alive."""
+    client = IngestClaimClient(conn)
+    lease = client.lease(client.claim("simplicity", "batch", "hash").run_id)
+
+    def beats_until(proxy: Proxy, condition: Callable[[], bool]) -> None:
+        with Heartbeat(Database(proxy.url, embedded=False), lease, interval=0.01) as heartbeat:
+            deadline = time.monotonic() + _PATIENCE
+            while not condition():
+                assert time.monotonic() < deadline, f"the heart stopped after {proxy.cuts}"
+                heartbeat.progress()
+                time.sleep(0.01)
+
+    def last_sign_of_life() -> object:
+        return conn.execute("select updated_at from ingest.import_runs").fetchone()
+
+    with Proxy(db_url) as proxy:
+        beats_until(proxy, lambda: proxy.connections == 2)
+    first_beat = [message for message in proxy.seen if message.connection == 1]
+    for message in first_beat:
+        with Proxy(db_url, (message.direction, message.number)) as cutting:
+            beats_until(cutting, lambda: len(cutting.cuts) == 1)
+            before = last_sign_of_life()
+            beats_until(cutting, lambda: last_sign_of_life() != before)  # noqa: B023 - the same
+    assert len(first_beat) > 30
 
 
 @pytest.mark.faults
