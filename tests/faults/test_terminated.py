@@ -17,7 +17,7 @@ from outcome import broken_invariants, unfinished_runs
 from plaintiff_moat.importer import import_file
 from plaintiff_moat.ledger.connect import Database
 
-_LONGEST_PAUSE = 0.05  # seconds: an import of these files takes some 0.2
+_LONGEST_PAUSE = 0.3  # seconds: an import of these files takes some 0.2, and longer while it is being hindered
 _PATIENCE = 120.0
 _IMPORTERS = 2
 
