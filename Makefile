@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
 
-.PHONY: demo test test-slow lint types clean
+.PHONY: demo test test-slow test-faults pgbouncer lint types clean
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
@@ -16,10 +16,19 @@ demo: .venv/.installed  ## Import the example into a database of its own, twice
 	BIN=$(BIN) MOAT_HOME=$(DEMO_HOME) sh examples/demo.sh
 
 test: .venv/.installed lint types  ## Linters, types and tests, on an embedded PostgreSQL
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	-@$(MAKE) --no-print-directory pgbouncer
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not faults'
 
 test-slow: .venv/.installed  ## The full acceptance runs of what `make test` samples
 	$(BIN)/python -m pytest -n 2 -m slow
+
+test-faults: .venv/.installed pgbouncer  ## Every fault at every place: lost messages, ended sessions, storms, poolers
+	$(BIN)/python -m pytest -n 2 -m faults tests/faults
+
+pgbouncer: .venv/pgbouncer/pgbouncer  ## The pooler that the tests put before the server: installed, or Debian's unpacked
+
+.venv/pgbouncer/pgbouncer: scripts/get_pgbouncer.sh | .venv/.installed
+	sh $< $(@D)
 
 lint: .venv/.installed  ## ruff and the import contract
 	$(BIN)/ruff check .

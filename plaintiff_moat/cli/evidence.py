@@ -1,6 +1,7 @@
 """What an auditor asks: verify, checkpoint, certificate, trace."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 import click
 
 from plaintiff_moat.cli.exits import Verdict
-from plaintiff_moat.cli.options import connected, run_options
+from plaintiff_moat.cli.options import opened_ledger, run_options
 from plaintiff_moat.errors import BadInput
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def verify(
     from plaintiff_moat.ledger.runs import find_run
 
     kept = _read_checkpoint(checkpoint_file)
-    with connected(db) as conn:
-        run_id = None if run is None else find_run(conn, run)["id"]
-        report = verify_ledger(conn, run_id, file=file, checkpoint=kept)
+    with opened_ledger(db) as ledger:
+        run_id = None if run is None else ledger.do(partial(find_run, text=run))["id"]
+        report = ledger.do(lambda conn: verify_ledger(conn, run_id, file=file, checkpoint=kept))
     if as_json:
         output.show_json({"holds": report.holds, **asdict(report)})
     elif report.finding is None:
@@ -81,8 +82,8 @@ def checkpoint(target: Path | None, db: str | None) -> None:
 
     if target is not None and target.exists():
         raise BadInput(f"{target.name}: expected a new file, found one; a checkpoint is kept, never replaced")
-    with connected(db) as conn:
-        made = make_checkpoint(conn)
+    with opened_ledger(db) as ledger:
+        made = ledger.do(make_checkpoint)
     if target is None:
         click.echo(made.dumps(), nl=False)
     else:
@@ -121,8 +122,8 @@ def certificate(
     from plaintiff_moat.evidence.pdf import render
     from plaintiff_moat.ledger.runs import find_run
 
-    with connected(db) as conn:
-        made = make_certificate(conn, find_run(conn, run)["id"])
+    with opened_ledger(db) as ledger:
+        made = ledger.do(lambda conn: make_certificate(conn, find_run(conn, run)["id"]))
     if target is None:
         click.echo(made.text, nl=False)
         return Verdict.HOLDS
@@ -164,16 +165,16 @@ def trace(row: str | None, key: UUID | None, db: str | None, as_json: bool) -> N
     from plaintiff_moat.ledger.evidence import record_origins
     from plaintiff_moat.ledger.runs import find_run
 
-    with connected(db) as conn:
+    with opened_ledger(db) as ledger:
         if row is not None:
             run, number = _row(row)
-            run_id = find_run(conn, run)["id"]
-            origins = record_origins(conn, row=(run_id, number))
+            run_id = ledger.do(partial(find_run, text=run))["id"]
+            origins = ledger.do(partial(record_origins, row=(run_id, number)))
             if not origins:
                 raise BadInput(f"run {run_id} has no row {number}: its records are numbered from 1")
             key = origins[0]["dedupe_key"]
         if key is not None:
-            origins = record_origins(conn, key=key)
+            origins = ledger.do(partial(record_origins, key=key))
     if not origins:
         raise BadInput(f"no record that was ever landed has key {key}")
     if as_json:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-__all__ = ["connected", "not_blank", "run_options"]
+if TYPE_CHECKING:
+    from plaintiff_moat.ledger.connections import Connections
+
+__all__ = ["not_blank", "opened_ledger", "run_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -25,12 +28,13 @@ def run_options(command: _Command) -> _Command:
 
 
 @contextmanager
-def connected(db: str | None) -> Iterator[Any]:
-    """A connection to the migrated database of this URL, whose errors are the project's."""
-    from plaintiff_moat.ledger.connect import connect, resolve
+def opened_ledger(db: str | None) -> Iterator["Connections"]:
+    """Connections to the migrated database of this URL; errors are the project's."""
+    from plaintiff_moat.ledger.connect import resolve
+    from plaintiff_moat.ledger.connections import Connections
     from plaintiff_moat.ledger.faults import domain_errors
     from plaintiff_moat.ledger.migrate import require_migrated
 
-    with domain_errors(), connect(resolve(db)) as conn:
-        require_migrated(conn)
-        yield conn
+    with domain_errors(), Connections(resolve(db)) as ledger:
+        ledger.do(require_migrated)
+        yield ledger

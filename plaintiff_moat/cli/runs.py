@@ -1,11 +1,12 @@
 """What an operator asks of runs: list, show, reconcile."""
 
 from dataclasses import asdict
+from functools import partial
 
 import click
 
 from plaintiff_moat.cli.exits import Exit
-from plaintiff_moat.cli.options import connected, run_options
+from plaintiff_moat.cli.options import opened_ledger, run_options
 
 __all__ = ["reconcile", "runs", "show"]
 
@@ -38,8 +39,8 @@ def runs(db: str | None, as_json: bool) -> None:
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.runs import latest_runs
 
-    with connected(db) as conn:
-        rows = latest_runs(conn)
+    with opened_ledger(db) as ledger:
+        rows = ledger.do(latest_runs)
     if as_json:
         output.show_json(rows)
     else:
@@ -54,9 +55,9 @@ def show(run: str, db: str | None, as_json: bool) -> None:
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.runs import find_run, run_events
 
-    with connected(db) as conn:
-        record = find_run(conn, run)
-        events = run_events(conn, record["id"])
+    with opened_ledger(db) as ledger:
+        record = ledger.do(partial(find_run, text=run))
+        events = ledger.do(partial(run_events, run_id=record["id"]))
     if as_json:
         output.show_json(record | {"events": events})
     else:
@@ -76,14 +77,14 @@ def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> 
     from plaintiff_moat.ledger.claims import IngestClaimClient
     from plaintiff_moat.ledger.runs import find_run
 
-    with connected(db) as conn:
-        record = find_run(conn, run)
+    with opened_ledger(db) as ledger:
+        record = ledger.do(partial(find_run, text=run))
         if record["status"] == "processing" and not record["is_stale"]:
             click.echo(
                 f"moat: worker {record['worker_id']} is at work on run {record['id']}: try again later", err=True
             )
             return Exit.IN_PROGRESS
-        result = IngestClaimClient(conn).reconcile(record["id"], expected)
+        result = ledger.do(lambda conn: IngestClaimClient(conn).reconcile(record["id"], expected))
     if as_json:
         output.show_json({"run_id": record["id"], **asdict(result)})
     else:

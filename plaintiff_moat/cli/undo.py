@@ -1,12 +1,13 @@
 """Taking a file out again: compare two deliveries, roll a run back, release one."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
 
-from plaintiff_moat.cli.options import connected, not_blank, run_options
+from plaintiff_moat.cli.options import not_blank, opened_ledger, run_options
 from plaintiff_moat.redaction import redact
 
 if TYPE_CHECKING:
@@ -28,23 +29,26 @@ def rollback(run: str, reason: str | None, dry_run: bool, db: str | None, as_jso
     """
     from plaintiff_moat.cli import output
     from plaintiff_moat.ledger.claims import IngestClaimClient
-    from plaintiff_moat.ledger.runs import find_run
+    from plaintiff_moat.ledger.runs import find_run, rows_rolled_back
     from plaintiff_moat.ledger.undo import preview_rollback
 
     if not dry_run and reason is None:
         raise click.UsageError("--reason is missing: say why, it is kept with the run (or look first with --dry-run)")
-    with connected(db) as conn:
-        record = find_run(conn, run)
+    with opened_ledger(db) as ledger:
+        record = ledger.do(partial(find_run, text=run))
         if dry_run:
-            preview = preview_rollback(conn, record["id"])
+            preview = ledger.do(partial(preview_rollback, run_id=record["id"]))
             if as_json:
                 output.show_json({"run_id": record["id"], "dry_run": True, **asdict(preview)})
             else:
                 _show_preview(record["id"], preview)
             return
-        result = IngestClaimClient(conn).rollback(record["id"], reason)
-    if record["status"] == "rolled_back":
-        click.echo("moat: the run was rolled back before: nothing has changed", err=True)
+        result = ledger.do(lambda conn: IngestClaimClient(conn).rollback(record["id"], reason))
+        if record["status"] == "rolled_back":
+            click.echo("moat: the run was rolled back before: nothing has changed", err=True)
+        elif result.rows_affected == 0:
+            # said again because the first answer was lost: what it did stands in the ledger
+            result = replace(result, rows_affected=ledger.do(partial(rows_rolled_back, run_id=record["id"])))
     if as_json:
         output.show_json({"run_id": record["id"], **asdict(result)})
     else:
@@ -61,9 +65,9 @@ def release(run: str, reason: str, db: str | None, as_json: bool) -> None:
     from plaintiff_moat.ledger.claims import IngestClaimClient
     from plaintiff_moat.ledger.runs import find_run
 
-    with connected(db) as conn:
-        record = find_run(conn, run)
-        released = IngestClaimClient(conn).release(record["id"], reason)
+    with opened_ledger(db) as ledger:
+        record = ledger.do(partial(find_run, text=run))
+        released = ledger.do(lambda conn: IngestClaimClient(conn).release(record["id"], reason))
     if not released:
         click.echo("moat: nothing kept the file from being taken in: nothing has changed", err=True)
     if as_json:
@@ -86,8 +90,9 @@ def diff(run_a: str, run_b: str, values: bool, limit: int, db: str | None, as_js
     from plaintiff_moat.ledger.differences import diff_runs
     from plaintiff_moat.ledger.runs import find_run
 
-    with connected(db) as conn:
-        found = diff_runs(conn, find_run(conn, run_a)["id"], find_run(conn, run_b)["id"], limit=limit, values=values)
+    with opened_ledger(db) as ledger:
+        a, b = (ledger.do(partial(find_run, text=text))["id"] for text in (run_a, run_b))
+        found = ledger.do(lambda conn: diff_runs(conn, a, b, limit=limit, values=values))
     if as_json:
         output.show_json(asdict(found))
     else:

@@ -17,6 +17,7 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
+    stop_after_attempt,
     stop_when_event_set,
     wait_random_exponential,
 )
@@ -33,6 +34,8 @@ __all__ = ["PATIENCE_SECONDS", "Connections"]
 # A server restarts, and a standby takes over, in less.
 PATIENCE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 5.0
+# The first may find that its connection has been dead for long; the second makes one.
+_ATTEMPTS_IN_A_HURRY = 2
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +78,8 @@ class Connections:
         retrying = Retrying(
             retry=retry_if_exception(self._may_pass),
             wait=wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE_SECONDS),
-            stop=_StopAfterFailingFor(self._patience) | stop_when_event_set(self._hurried),
+            stop=_StopAfterFailingFor(self._patience)
+            | (stop_when_event_set(self._hurried) & stop_after_attempt(_ATTEMPTS_IN_A_HURRY)),
             sleep=sleep_using_event(self._hurried),
             before_sleep=self._say,
             reraise=True,
@@ -85,7 +89,7 @@ class Connections:
 
     @contextmanager
     def in_a_hurry(self) -> Iterator[None]:
-        """While the block runs nothing is waited for, in whatever thread: what fails has failed."""
+        """While the block runs nothing is waited for, in whatever thread: what fails twice has failed."""
         self._hurried.set()
         try:
             yield

@@ -142,6 +142,9 @@ select * from ingest.v_latest_runs
 -- name: run_events
 select * from ingest.v_run_events where import_run_id = %(run_id)s::uuid order by seq
 
+-- name: rows_rolled_back
+select rows_rolled_back from ingest.v_rollback_verification where id = %(run_id)s::uuid
+
 -- name: keys_of_run
 select count(*) as records, count(*) - count(dedupe_key) as rejected, count(distinct dedupe_key) as keys
 from ingest.plaintiffs_raw

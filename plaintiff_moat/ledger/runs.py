@@ -19,6 +19,7 @@ __all__ = [
     "live_run_of_delivery",
     "other_delivery_of_batch",
     "rows_of",
+    "rows_rolled_back",
     "run",
     "run_events",
 ]
@@ -58,6 +59,12 @@ def latest_runs(conn: psycopg.Connection[Any]) -> list[Row]:
 def run_events(conn: psycopg.Connection[Any], run_id: UUID) -> list[Row]:
     """What happened to the run, in order."""
     return rows_of(conn, "run_events", run_id=run_id)
+
+
+def rows_rolled_back(conn: psycopg.Connection[Any], run_id: UUID) -> int:
+    """How many landed records became rolled_back when the run was undone; 0 for a run that was not."""
+    rows = rows_of(conn, "rows_rolled_back", run_id=run_id)
+    return int(rows[0]["rows_rolled_back"]) if rows else 0
 
 
 def live_run_of_delivery(

@@ -2,6 +2,24 @@
 -- announcement and against the lease. COPY needs no more than INSERT on landed_rows, and row-level security would refuse
 -- it, so the guard is what keeps a zombie's rows out.
 
+-- A client that vanishes without a word (its machine or the network is gone) leaves a session behind that waits for it,
+-- with its locks, for as long as the system takes to ask: two hours by default. Whoever goes on would wait as long.
+-- It holds until the end of the transaction, so that a pooler's session does not keep it.
+create function ingest._notice_lost_client()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform set_config('tcp_keepalives_idle', '30', true);
+    perform set_config('tcp_keepalives_interval', '10', true);
+    perform set_config('tcp_keepalives_count', '3', true);
+end
+$$;
+
+comment on function ingest._notice_lost_client() is
+    'Until the end of the transaction, a client that is no longer there is noticed within a minute.';
+
 create function ingest.lease_attempt(p_run_id uuid)
 returns integer
 language sql
@@ -63,6 +81,7 @@ as $$
 declare
     v_run ingest.import_runs;
 begin
+    perform ingest._notice_lost_client();
     -- Not locked: this look spares a zombie the copying; the guard's look, at the end, decides.
     select * into v_run from ingest.import_runs as r where r.id = p_run_id;
     if not found then

@@ -27,6 +27,7 @@ declare
     -- one vendor however it is spelled, as in the dedupe keys
     v_source_system text := lower(trim(regexp_replace(p_source_system, '\s+', ' ', 'g')));
 begin
+    perform ingest._notice_lost_client();
     if coalesce(v_source_system, '') = '' or coalesce(p_source_batch_id, '') = '' or coalesce(p_file_hash, '') = '' then
         raise exception 'a claim names its source system, batch and file hash' using errcode = 'invalid_parameter_value';
     end if;
@@ -160,6 +161,7 @@ as $$
 declare
     v_run ingest.import_runs;
 begin
+    perform ingest._notice_lost_client();
     -- a plain update of non-key columns: it does not wait for a landing
     update ingest.import_runs as r
     set updated_at = clock_timestamp()
@@ -207,6 +209,7 @@ declare
     v_fatal boolean := coalesce(p_error_details ->> 'fatal', 'false') = 'true';
     v_completes boolean := coalesce(p_mark_completed, true) and not v_fatal;
 begin
+    perform ingest._notice_lost_client();
     if least(p_rows_fetched, p_rows_inserted, p_rows_skipped, p_rows_errored) < 0 then
         raise exception 'counts are 0 or more' using errcode = 'invalid_parameter_value';
     end if;
@@ -314,6 +317,7 @@ declare
     v_holds boolean;
     v_counts jsonb;
 begin
+    perform ingest._notice_lost_client();
     perform ingest._lock_source_system(p_run_id);
     select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;
     -- An operator may verify any run that has ended; a worker only one whose end it reported (the answer was lost).

@@ -11,6 +11,7 @@ declare
     v_run ingest.import_runs;
     v_rows integer;
 begin
+    perform ingest._notice_lost_client();
     if not exists (select from ingest.import_runs as r where r.id = p_run_id) then
         return query select false, 0;
         return;

@@ -1,14 +1,11 @@
 """Claims: one live lease for a delivery, fenced, and handed on when its holder is gone."""
 
-import multiprocessing
 import time
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from claim_race import claim_all, take_places
 from ledger_steps import (
     IDENTITY_REQUIRED,
     LEASE_LOST,
@@ -31,10 +28,7 @@ from ledger_steps import (
     run,
     unchanged,
     until_blocked,
-    value,
 )
-
-_RUNNERS = 8
 
 
 @pytest.fixture
@@ -94,22 +88,6 @@ def test_claim_without_an_identity_is_refused(conn: Connection, arguments: tuple
     """Source system, batch and file hash are all required."""
     with unchanged(conn), refused("22023"):
         conn.execute("select * from ingest.claim_import_run(%s, %s, %s)", arguments)
-
-
-def test_race_of_processes_has_one_winner_each(conn: Connection, db_url: str) -> None:
-    """Eight processes claim twenty batches at once: one is claimed each time, seven are told in_progress."""
-    spawn = multiprocessing.get_context("spawn")
-    batches = [f"batch-{n}" for n in range(20)]
-    with ProcessPoolExecutor(_RUNNERS, spawn, take_places, (spawn.Barrier(_RUNNERS),)) as pool:
-        workers = [f"worker-{n}" for n in range(_RUNNERS)]
-        answers = list(pool.map(claim_all, [db_url] * _RUNNERS, workers, [batches] * _RUNNERS))
-    for of_batch in zip(*answers, strict=True):
-        assert Counter(status for _, status in of_batch) == {"claimed": 1, "in_progress": _RUNNERS - 1}
-        assert len({run_id for run_id, _ in of_batch}) == 1
-        assert None not in {run_id for run_id, _ in of_batch}
-    assert value(conn, "select count(*) from ingest.import_runs") == len(batches)
-    refusals = value(conn, "select count(*) from ingest.run_events where event = 'in_progress_refused'")
-    assert refusals == len(batches) * (_RUNNERS - 1)
 
 
 def test_silent_worker_is_taken_over(conn: Connection) -> None:
