@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from import_process import comes_true, process_state
 
 from plaintiff_moat.ledger import migrate
 from plaintiff_moat.ledger.connect import Database, connect
@@ -30,6 +31,7 @@ class DurableServer:
         assert pid is not None
         # what `pg_ctl stop --mode=immediate` sends
         os.kill(pid, signal.SIGQUIT if whole else signal.SIGKILL)
+        assert comes_true(lambda: process_state(pid) in {None, "Z"})
 
     def start(self) -> None:
         """Start the server again; it recovers from its log."""

@@ -22,7 +22,17 @@ from plaintiff_moat.importer import import_file
 from plaintiff_moat.ledger.connect import Database
 from plaintiff_moat.summary import ImportSummary
 
-__all__ = ["Ended", "MoatProcess", "begun", "comes_true", "database_name", "imported", "imported_here", "make_stale", "vendor_file"]
+__all__ = [
+    "Ended",
+    "MoatProcess",
+    "begun",
+    "comes_true",
+    "imported",
+    "imported_here",
+    "make_stale",
+    "process_state",
+    "vendor_file",
+]
 
 _RECORDS = 200
 _CHUNK_BYTES = 500  # 25 chunks of the records above
@@ -53,6 +63,10 @@ class MoatProcess:
             return False
         self.process.send_signal(number)
         return True
+
+    def is_stopped(self) -> bool:
+        """Whether the kernel has stopped the process."""
+        return process_state(self.process.pid) == "T"
 
     def kill(self) -> bool:
         """Kill the process as the kernel would; false if it had ended by itself."""
@@ -122,9 +136,13 @@ def make_stale(conn: psycopg.Connection) -> None:
         where status = 'processing'""")
 
 
-def database_name(db_url: str) -> str:
-    """Name the URL's database."""
-    return str(psycopg.conninfo.conninfo_to_dict(db_url)["dbname"])
+def process_state(pid: int) -> str | None:
+    """Return the kernel's letter for what a process does (T stopped, Z dead), None when it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    return stat.rpartition(")")[2].split()[0]
 
 
 def comes_true(condition: Callable[[], bool], patience: float = _PATIENCE) -> bool:

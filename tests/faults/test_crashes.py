@@ -37,9 +37,9 @@ def crashing(tmp_path_factory: pytest.TempPathFactory, scene: Scene) -> Iterator
     with durable_server(folder / "moat") as server:
         imported_here(vendor_file(folder, "week1.csv"), server.clone(TEMPLATE, "scene"))
         began = time.monotonic()
-        imported_here(scene.path, server.clone("scene", "both"))
+        imported_here(scene.path, server.clone("scene", "two_files"))
         seconds = time.monotonic() - began
-        server.clone("both", "undone")
+        server.clone("two_files", "undone")
         with server.connected("undone") as conn:
             began = time.monotonic()
             _roll_back_the_first(conn)
@@ -96,7 +96,7 @@ def _survives(seed: int, crashes: int, at: Crashing) -> Counter[str]:
     survived: Counter[str] = Counter()
     while survived.total() < crashes:
         crash, before, after = (
-            (_crashed_import, "scene", at.scene) if dice.random() < 0.7 else (_crashed_rollback, "both", at.undone)
+            (_crashed_import, "scene", at.scene) if dice.random() < 0.7 else (_crashed_rollback, "two_files", at.undone)
         )
         db_url = at.server.clone(before, "crashed")
         what = crash(dice, at, db_url)

@@ -2,46 +2,50 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from conftest import Scene
-from import_process import begun, imported, make_stale
+from import_process import begun, imported
+from import_scene import Scene
 
 from plaintiff_moat.ledger.connect import Database, connect
 
 _KILLS_OF_A_SHARD = 25
-_MOST_KILLS_OF_A_ROUND = 5
+_MOST_KILLS_OF_AN_IMPORT = 5
 
 
-def _killed_until_done(dice: random.Random, scene: Scene, db_url: str, kills: int) -> int:
-    """Begin the import and kill it, this often; then let it end. Return how many kills found a living process."""
-    done = 0
-    while done < kills:
-        with begun(scene.path, db_url) as worker:
-            time.sleep(dice.uniform(0, scene.seconds))
-            killed = worker.kill()
-        with connect(Database(db_url, embedded=True)) as conn:
-            make_stale(conn)
-        done += killed
-        if not killed:
-            break
-    ended = imported(scene.path, db_url)
-    assert ended.code == 0, ended.errors
-    return done
+def _killed(dice: random.Random, scene: Scene, db_url: str) -> str | None:
+    """Begin the import and kill it; return in what it was, or None if it had ended by itself."""
+    with begun(scene.path, db_url) as worker:
+        time.sleep(dice.uniform(0, scene.seconds))
+        if not worker.kill():
+            return None
+    with connect(Database(db_url, embedded=True)) as conn:
+        (landed, status) = conn.execute("""
+            select (select count(*) from ingest.v_landed_chunks as c where c.import_run_id = r.id), r.status::text
+            from (values ('simplicity-week2')) as delivery (batch)
+            left join ingest.import_runs as r on r.source_batch_id = delivery.batch
+        """).fetchone()
+    return {None: "before its claim", "completed": "when all was done"}.get(
+        status, "in its landing" if landed else "before its first chunk"
+    )
 
 
-def _survives(seed: int, kills: int, scene: Scene, new_scene: Callable[[], str]) -> dict[str, int]:
+def _survives(seed: int, kills: int, scene: Scene, new_scene: Callable[[], str]) -> Counter[str]:
+    """Kill that many workers, a few for each import, and then let it end; return in what they were."""
     dice = random.Random(seed)
-    struck = {"rounds": 0, "kills": 0}
-    while struck["kills"] < kills:
+    killed_in: Counter[str] = Counter()
+    while killed_in.total() < kills:
         db_url = new_scene()
-        wanted = min(dice.randint(1, _MOST_KILLS_OF_A_ROUND), kills - struck["kills"])
-        struck["kills"] += _killed_until_done(dice, scene, db_url, wanted)
-        struck["rounds"] += 1
+        for _ in range(min(dice.randint(1, _MOST_KILLS_OF_AN_IMPORT), kills - killed_in.total())):
+            if where := _killed(dice, scene, db_url):
+                killed_in[where] += 1
+        ended = imported(scene.path, db_url)
+        assert ended.code == 0, ended.errors
         with connect(Database(db_url, embedded=True)) as conn:
             scene.assert_whole(conn)
-    return struck
+    return killed_in
 
 
 def test_killed_imports_end_as_undisturbed_ones(scene: Scene, new_scene: Callable[[], str]) -> None:
