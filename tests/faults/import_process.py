@@ -82,14 +82,14 @@ class MoatProcess:
 
 @contextmanager
 def begun(
-    path: Path, db_url: str, source_system: str = "simplicity", *, sleep_when: str | None = None
+    path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES, sleep_when: str | None = None
 ) -> Iterator[MoatProcess]:
     """Start an import with many chunks; its interpreter is up and its modules are loaded when this returns.
 
     `sleep_when` is a moment of a landing at which it stops itself: see small_chunks_moat.py.
     """
-    command = [sys.executable, str(_PROGRAM), "import", str(path), "--source-system", source_system, "--commit", "--json"]
-    environment = os.environ | {"MOAT_DATABASE_URL": db_url, "CHUNK_BYTES": str(_CHUNK_BYTES)}
+    command = [sys.executable, str(_PROGRAM), "import", str(path), "--source-system", "simplicity", "--commit", "--json"]
+    environment = os.environ | {"MOAT_DATABASE_URL": db_url, "CHUNK_BYTES": str(chunk_bytes)}
     if sleep_when is not None:
         environment["SLEEP_WHEN"] = sleep_when
     with subprocess.Popen(
@@ -103,17 +103,17 @@ def begun(
             process.kill()
 
 
-def imported(path: Path, db_url: str, source_system: str = "simplicity") -> Ended:
+def imported(path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES) -> Ended:
     """Import undisturbed, and wait for the end."""
-    with begun(path, db_url, source_system) as process:
+    with begun(path, db_url, chunk_bytes=chunk_bytes) as process:
         return process.ended()
 
 
-def imported_here(path: Path, db_url: str, source_system: str = "simplicity") -> ImportSummary:
+def imported_here(path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES) -> ImportSummary:
     """Import undisturbed in this process, in the same chunks: what every disturbed import is held against."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delivery, "scan", partial(delivery.scan, chunk_bytes=_CHUNK_BYTES))
-        return import_file(path, Database(db_url, embedded=True), source_system=source_system)
+        patch.setattr(delivery, "scan", partial(delivery.scan, chunk_bytes=chunk_bytes))
+        return import_file(path, Database(db_url, embedded=True), source_system="simplicity")
 
 
 def vendor_file(folder: Path, name: str = "week2.csv", *, first: int = 0, records: int = _RECORDS) -> Path:
