@@ -82,13 +82,14 @@ class MoatProcess:
 
 @contextmanager
 def begun(
-    path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES, sleep_when: str | None = None
+    path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES, sleep_when: str | None = None, patience: float = 60
 ) -> Iterator[MoatProcess]:
     """Start an import with many chunks; its interpreter is up and its modules are loaded when this returns.
 
     `sleep_when` is a moment of a landing at which it stops itself: see small_chunks_moat.py.
     """
-    command = [sys.executable, str(_PROGRAM), "import", str(path), "--source-system", "simplicity", "--commit", "--json"]
+    options = ["--source-system", "simplicity", "--patience", str(patience), "--commit", "--json"]
+    command = [sys.executable, str(_PROGRAM), "import", str(path), *options]
     environment = os.environ | {"MOAT_DATABASE_URL": db_url, "CHUNK_BYTES": str(chunk_bytes)}
     if sleep_when is not None:
         environment["SLEEP_WHEN"] = sleep_when
@@ -103,9 +104,9 @@ def begun(
             process.kill()
 
 
-def imported(path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES) -> Ended:
+def imported(path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES, patience: float = 60) -> Ended:
     """Import undisturbed, and wait for the end."""
-    with begun(path, db_url, chunk_bytes=chunk_bytes) as process:
+    with begun(path, db_url, chunk_bytes=chunk_bytes, patience=patience) as process:
         return process.ended()
 
 
