@@ -23,9 +23,9 @@ class Lease:
 
 
 def end_outdated_writers(conn: psycopg.Connection[Any], run_id: UUID) -> int:
-    """Ends the server sessions of workers that fell silent while they wrote to a run that is no longer theirs; how many.
+    """Ends the server sessions of workers that fell silent while they wrote to a run no longer theirs; how many.
 
-    What they have locked their successor would wait for. Sessions of a database user that the caller's may not end stay.
+    What they have locked their successor would wait for. Sessions that the caller's database user may not end stay.
     """
     with suppress(psycopg.Error), conn.transaction():
         (ended,) = conn.execute(query("end_outdated_writers"), {"run_id": run_id}, prepare=False).fetchone() or (0,)

@@ -12,17 +12,14 @@ as $$
 declare
     v_allowed interval := current_setting('idle_in_transaction_session_timeout');
     v_stale_after interval := (select s.stale_after from ingest.settings as s);
+    v_milliseconds bigint := least(ceil(extract(epoch from v_stale_after) * 1000), 2147483647);
 begin
     -- Shared, so that nobody ever waits for it; of the transaction, so that it survives a pooler.
     perform pg_advisory_xact_lock_shared(hashtext(p_run_id::text), p_attempt);
 
     -- Where nobody takes the run over: a caller that is silent for that long has lost its lease, and its locks with it.
     if v_allowed = interval '0' or v_allowed > v_stale_after then
-        perform set_config(
-            'idle_in_transaction_session_timeout',
-            least(ceil(extract(epoch from v_stale_after) * 1000), 2147483647)::bigint::text,
-            true
-        );
+        perform set_config('idle_in_transaction_session_timeout', v_milliseconds::text, true);
     end if;
 end
 $$;

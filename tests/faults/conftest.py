@@ -1,7 +1,6 @@
-"""The scene of the faults in processes: a ledger with one delivery, and what it must hold after the next one."""
+"""Figures of the fault tests, told at the end of their run; and the scene of the faults in processes."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from time import monotonic
 
 import psycopg
@@ -11,6 +10,23 @@ from import_scene import Scene
 
 from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.embedded import EmbeddedServer
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each test of this folder has counted."""
+    lines = list(_figures(terminalreporter))
+    if lines:
+        terminalreporter.section("figures of the fault tests")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+def _figures(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            if report.user_properties and "tests/faults/" in report.nodeid:
+                counted = ", ".join(f"{name} {figure}" for name, figure in report.user_properties)
+                yield f"{report.nodeid.partition('::')[2]}: {counted}"
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ chunk's landing, which no signal from outside hits for sure.
 
 import os
 import signal
-from typing import Any
 from functools import partial
 from itertools import count
+from typing import Any
 
 import psycopg
 

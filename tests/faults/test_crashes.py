@@ -1,4 +1,4 @@
-"""A server that crashes in the midst of an import or a rollback: what was acknowledged stands, the rest is done again."""
+"""A server that crashes in the midst of an import or a rollback: the acknowledged stands, the rest is done again."""
 
 import random
 import threading
@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -74,14 +73,15 @@ def _crashed_import(dice: random.Random, at: Crashing, db_url: str) -> str:
 
 def _crashed_rollback(dice: random.Random, at: Crashing, db_url: str) -> str:
     """Crash the server while a run is undone, then undo it again."""
+    crashed = connect(Database(db_url, embedded=True))
 
     def undo() -> None:
-        with suppress(psycopg.Error), connect(Database(db_url, embedded=True)) as conn:
-            _roll_back_the_first(conn)
+        with suppress(psycopg.Error), crashed:
+            _roll_back_the_first(crashed)
 
     undoing = threading.Thread(target=undo)
     undoing.start()
-    time.sleep(dice.uniform(0, at.undoing_seconds * 2))
+    time.sleep(dice.uniform(0, at.undoing_seconds))
     at.server.crash(whole=dice.random() < 0.5)
     at.server.start()
     undoing.join()
