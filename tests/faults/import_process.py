@@ -1,21 +1,23 @@
 """`moat import` as a real process that a test kills, stops, interrupts or waits for, and the files that it is given."""
 
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
 import pytest
+from small_chunks_moat import run_moat
 
 from plaintiff_moat import delivery
 from plaintiff_moat.importer import import_file
@@ -35,10 +37,13 @@ __all__ = [
 ]
 
 _RECORDS = 200
-_CHUNK_BYTES = 500  # 25 chunks of the records above
+_CHUNK_BYTES = 1000  # 12 chunks of the records above
 _PATIENCE = 60.0
 _PAUSE = 0.002
-_PROGRAM = Path(__file__).with_name("small_chunks_moat.py")
+
+# a clean process whose children begin with everything loaded
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["pytest", "small_chunks_moat"])
 
 
 @dataclass(frozen=True)
@@ -54,19 +59,25 @@ class Ended:
 class MoatProcess:
     """A running `moat import`."""
 
-    process: subprocess.Popen[str]
-    began: float
+    process: ForkServerProcess
+    output: Path
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        assert self.process.pid is not None
+        return self.process.pid
 
     def send(self, number: signal.Signals) -> bool:
         """Send the signal; false if the process had ended before."""
-        if self.process.poll() is not None:
+        if not self.process.is_alive():
             return False
-        self.process.send_signal(number)
+        os.kill(self.pid, number)
         return True
 
     def is_stopped(self) -> bool:
         """Whether the kernel has stopped the process."""
-        return process_state(self.process.pid) == "T"
+        return process_state(self.pid) == "T"
 
     def kill(self) -> bool:
         """Kill the process as the kernel would; false if it had ended by itself."""
@@ -75,33 +86,44 @@ class MoatProcess:
 
     def ended(self, patience: float = _PATIENCE) -> Ended:
         """Wait for the end."""
-        said, errors = self.process.communicate(timeout=patience)
-        lines = [line for line in said.splitlines() if line.startswith("{")]
-        return Ended(self.process.returncode, json.loads(lines[-1]) if lines else {}, errors)
+        self.process.join(patience)
+        assert self.process.exitcode is not None, "the process did not end"
+        lines = self.output.with_suffix(".out").read_text(encoding="utf-8").splitlines()
+        errors = self.output.with_suffix(".err").read_text(encoding="utf-8")
+        return Ended(self.process.exitcode, json.loads(lines[-1]) if lines else {}, errors)
 
 
 @contextmanager
 def begun(
-    path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES, sleep_when: str | None = None, patience: float = 60
+    path: Path,
+    db_url: str,
+    *,
+    chunk_bytes: int = _CHUNK_BYTES,
+    sleep_when: str | None = None,
+    patience: float = 60,
 ) -> Iterator[MoatProcess]:
-    """Start an import with many chunks; its interpreter is up and its modules are loaded when this returns.
+    """Start an import with many chunks; when this returns, nothing but the command is left to do.
 
     `sleep_when` is a moment of a landing at which it stops itself: see small_chunks_moat.py.
     """
     options = ["--source-system", "simplicity", "--patience", str(patience), "--commit", "--json"]
-    command = [sys.executable, str(_PROGRAM), "import", str(path), *options]
-    environment = os.environ | {"MOAT_DATABASE_URL": db_url, "CHUNK_BYTES": str(chunk_bytes)}
-    if sleep_when is not None:
-        environment["SLEEP_WHEN"] = sleep_when
-    with subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    environment = os.environ | {"MOAT_DATABASE_URL": db_url}
+    ready, sender = _processes.Pipe(duplex=False)
+    with TemporaryDirectory(prefix="moat-process-") as folder, ready:
+        output = Path(folder, "moat")
+        process = _processes.Process(
+            target=run_moat,
+            args=(["import", str(path), *options], environment, output, sender, chunk_bytes, sleep_when),
+        )
+        process.start()
+        sender.close()
         try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            yield MoatProcess(process, time.monotonic())
+            assert ready.recv()
+            yield MoatProcess(process, output)
         finally:
             process.kill()
+            process.join()
+            process.close()
 
 
 def imported(path: Path, db_url: str, *, chunk_bytes: int = _CHUNK_BYTES, patience: float = 60) -> Ended:

@@ -383,8 +383,8 @@ def _run_histories(db_url: str, shard: int, histories: int, steps: int) -> None:
 
 
 def test_workers_behave_as_the_model(db_url: str) -> None:
-    """20 histories of up to 30 steps."""
-    _run_histories(db_url, 0, 20, 30)
+    """20 histories of up to 20 steps."""
+    _run_histories(db_url, 0, 20, 20)
 
 
 @pytest.mark.faults

@@ -13,7 +13,7 @@ from import_scene import Scene
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.ledger.connect import Database, connect
 
-_CHUNKS = 20
+_CHUNKS = 10
 
 
 def _falls_asleep(
