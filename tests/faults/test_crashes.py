@@ -54,8 +54,8 @@ def _roll_back_the_first(conn: psycopg.Connection) -> None:
 
 def _crashed_import(dice: random.Random, at: Crashing, db_url: str) -> str:
     """Crash the server while an import is at work; what the import cannot do by its own retries, the next one does."""
-    with begun(at.scene.path, db_url) as worker:
-        time.sleep(dice.uniform(0, at.scene.seconds))
+    with connect(Database(db_url, embedded=True)) as conn, begun(at.scene.path, db_url) as worker:
+        at.scene.wait_for_a_moment(dice, worker, conn)
         if not worker.process.is_alive():
             return ""
         at.server.crash(whole=dice.random() < 0.5)

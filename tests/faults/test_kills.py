@@ -1,7 +1,6 @@
 """A killed worker: whatever the moment of its death, importing again ends where an undisturbed import ends."""
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -17,11 +16,10 @@ _MOST_KILLS_OF_AN_IMPORT = 5
 
 def _killed(dice: random.Random, scene: Scene, db_url: str) -> str | None:
     """Begin the import and kill it; return in what it was, or None if it had ended by itself."""
-    with begun(scene.path, db_url) as worker:
-        time.sleep(dice.uniform(0, scene.seconds))
+    with connect(Database(db_url, embedded=True)) as conn, begun(scene.path, db_url) as worker:
+        scene.wait_for_a_moment(dice, worker, conn)
         if not worker.kill():
             return None
-    with connect(Database(db_url, embedded=True)) as conn:
         (landed, status) = conn.execute("""
             select (select count(*) from ingest.v_landed_chunks as c where c.import_run_id = r.id), r.status::text
             from (values ('simplicity-week2')) as delivery (batch)

@@ -2,7 +2,6 @@
 
 import random
 import signal
-import time
 from collections.abc import Callable
 
 import psycopg
@@ -24,7 +23,7 @@ def _falls_asleep(
     False if there was nothing left for it to write.
     """
     if moment is None:
-        time.sleep(dice.uniform(0, scene.seconds))
+        scene.wait_for_a_moment(dice, worker, conn)
         if not worker.send(signal.SIGSTOP):
             return False
     assert comes_true(worker.is_stopped)
