@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from durable_server import TEMPLATE, DurableServer, durable_server
-from import_process import begun, imported, imported_here, make_stale, vendor_file
+from import_process import begun, imported, imported_here, vendor_file
 from import_scene import Scene
 
 from plaintiff_moat.ledger.connect import Database, connect
@@ -64,8 +64,6 @@ def _crashed_import(dice: random.Random, at: Crashing, db_url: str) -> str:
         ended = worker.ended()
     if ended.code == 0:
         return "import, ended by its own retry"
-    with connect(Database(db_url, embedded=True)) as conn:
-        make_stale(conn)
     again = imported(at.scene.path, db_url)
     assert again.code == 0, again.errors
     return "import, ended by the next one"
