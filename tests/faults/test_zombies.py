@@ -24,9 +24,10 @@ def _falls_asleep(
     """
     if moment is None:
         scene.wait_for_a_moment(dice, worker, conn)
-        if not worker.send(signal.SIGSTOP):
-            return False
-    assert comes_true(worker.is_stopped)
+        worker.send(signal.SIGSTOP)
+    assert comes_true(lambda: worker.is_stopped() or not worker.process.is_alive())
+    if not worker.is_stopped():
+        return False
     # what it had asked for goes on without it
     working = """select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
         and backend_type = 'client backend' and state = 'active' and wait_event is distinct from 'ClientRead'"""
