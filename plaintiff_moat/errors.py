@@ -10,6 +10,7 @@ __all__ = [
     "BadInput",
     "BadMapping",
     "DatabaseAway",
+    "DatabaseFull",
     "DatabaseNotMigrated",
     "DatabaseUnreachable",
     "EvidenceBroken",
@@ -47,6 +48,10 @@ class DatabaseUnreachable(MoatError):
 
 class DatabaseAway(DatabaseUnreachable):
     """The database was there and is not at the moment: it restarts, fails over, or dropped the connection."""
+
+
+class DatabaseFull(MoatError):
+    """The disk of the database is full; nothing of what was asked was kept."""
 
 
 class NotPermitted(MoatError):

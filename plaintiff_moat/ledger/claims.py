@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from plaintiff_moat.errors import LeaseLost, NotReleased
 from plaintiff_moat.ledger.faults import domain_errors
-from plaintiff_moat.ledger.leases import Lease, record_refusal
+from plaintiff_moat.ledger.leases import Lease, end_outdated_writers, record_refusal
 from plaintiff_moat.ledger.queries import query
 from plaintiff_moat.ledger.workers import default_worker_id
 from plaintiff_moat.redaction import redact, redact_dict
@@ -121,24 +121,30 @@ class IngestClaimClient:
         `unattended` says that nobody decided to take this very file: NotReleased when somebody undid its newest run and
         nobody has released it since.
         """
-        row = self._call(
-            "claim",
-            source_system=source_system,
-            source_batch_id=source_batch_id,
-            file_hash=file_hash,
-            filename=redact(filename),
-            import_kind=redact(import_kind),
-            worker_id=self.worker_id,
-            reader_fingerprint=reader_fingerprint,
-            expected_count=expected_count,
-            unattended=unattended,
-        )
-        if row[1] == "not_released":
-            raise NotReleased(row[0])
-        result = ClaimResult(run_id=row[0], status=ClaimStatus(row[1]), attempt=row[2])
+        delivery = {
+            "source_system": source_system,
+            "source_batch_id": source_batch_id,
+            "file_hash": file_hash,
+            "filename": redact(filename),
+            "import_kind": redact(import_kind),
+            "reader_fingerprint": reader_fingerprint,
+            "expected_count": expected_count,
+            "unattended": unattended,
+        }
+        result = self._claim(delivery)
+        if result.run_id is not None and (result.is_in_progress or (result.is_claimed and result.attempt != 1)):
+            ended = end_outdated_writers(self._conn, result.run_id)
+            if ended and result.is_in_progress:
+                result = self._claim(delivery)
         if result.is_claimed and result.run_id is not None and result.attempt is not None:
             self._attempts[result.run_id] = result.attempt
         return result
+
+    def _claim(self, delivery: Mapping[str, Any]) -> ClaimResult:
+        run_id, status, attempt = self._call("claim", worker_id=self.worker_id, **delivery)
+        if status == "not_released":
+            raise NotReleased(run_id)
+        return ClaimResult(run_id=run_id, status=ClaimStatus(status), attempt=attempt)
 
     def lease(self, run_id: UUID) -> Lease:
         """The lease that this client was granted. Raises KeyError when it was not."""

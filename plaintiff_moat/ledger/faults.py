@@ -13,6 +13,7 @@ from psycopg import errors as pg
 from plaintiff_moat.errors import (
     BadInput,
     DatabaseAway,
+    DatabaseFull,
     DatabaseNotMigrated,
     IdentityRequired,
     LeaseLost,
@@ -63,6 +64,8 @@ def _domain_error(fault: psycopg.Error) -> MoatError | None:
         return NotPermitted(
             "the database user may not do this: use a member of dragonfly_app to import, of moat_operator to operate"
         )
+    if isinstance(fault, pg.DiskFull):
+        return DatabaseFull("the disk of the database is full: make space on it, then try again")
     if isinstance(fault, psycopg.OperationalError) and (fault.sqlstate is None or fault.sqlstate in _GONE):
         return DatabaseAway("the connection to the database was lost: try again once the server answers")
     return None

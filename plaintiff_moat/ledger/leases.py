@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -9,7 +10,7 @@ from psycopg.pq import TransactionStatus
 
 from plaintiff_moat.ledger.queries import query
 
-__all__ = ["Lease", "record_refusal"]
+__all__ = ["Lease", "end_outdated_writers", "record_refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,17 @@ class Lease:
     run_id: UUID
     attempt: int
     worker_id: str
+
+
+def end_outdated_writers(conn: psycopg.Connection[Any], run_id: UUID) -> int:
+    """Ends the server sessions of workers that fell silent while they wrote to a run no longer theirs; how many.
+
+    What they have locked their successor would wait for. Sessions that the caller's database user may not end stay.
+    """
+    with suppress(psycopg.Error), conn.transaction():
+        (ended,) = conn.execute(query("end_outdated_writers"), {"run_id": run_id}, prepare=False).fetchone() or (0,)
+        return int(ended)
+    return 0
 
 
 def record_refusal(conn: psycopg.Connection, lease: Lease, operation: str) -> None:

@@ -88,6 +88,15 @@ select ingest.record_refusal(
     p_attempt => %(attempt)s::integer
 )
 
+-- name: end_outdated_writers
+select count(*) filter (where pg_terminate_backend(asleep.pid, 5000))
+from (
+    select writer.pid
+    from ingest.outdated_writers(p_run_id => %(run_id)s::uuid) as writer (pid)
+    inner join pg_stat_activity as session on session.pid = writer.pid
+    where session.wait_event = 'ClientRead'
+) as asleep
+
 -- name: copy_landed_rows
 copy ingest.landed_rows (
     import_run_id, attempt, chunk_no, row_number, line_start, line_end,

@@ -88,6 +88,7 @@ begin
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';
     end if;
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
+    perform ingest._mark_writer(p_run_id, p_attempt);
 
     insert into ingest.landed_chunks
         (import_run_id, chunk_no, attempt, byte_start, byte_end, first_row, records, digest)

@@ -213,6 +213,7 @@ begin
     if least(p_rows_fetched, p_rows_inserted, p_rows_skipped, p_rows_errored) < 0 then
         raise exception 'counts are 0 or more' using errcode = 'invalid_parameter_value';
     end if;
+    perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
     if v_completes then
         perform ingest._lock_source_system(p_run_id);
     end if;
@@ -318,6 +319,7 @@ declare
     v_counts jsonb;
 begin
     perform ingest._notice_lost_client();
+    perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
     perform ingest._lock_source_system(p_run_id);
     select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;
     -- An operator may verify any run that has ended; a worker only one whose end it reported (the answer was lost).

@@ -68,6 +68,7 @@ grant execute on function
     ingest.lease_attempt(uuid),
     ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
     ingest.record_refusal(uuid, text, text, integer),
+    ingest.outdated_writers(uuid),
     ingest.heartbeat_import_run(uuid, text, integer),
     ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid),
     ingest.active_keys(uuid[]),

@@ -28,6 +28,7 @@ _API = {
     "claim_import_run",
     "lease_attempt",
     "open_chunk",
+    "outdated_writers",
     "record_refusal",
     "heartbeat_import_run",
     "finalize_import_run",
