@@ -25,19 +25,65 @@ begin
 end
 $$;
 
-revoke all on schema ingest from public;
-revoke all on all tables in schema ingest from public;
-revoke all on all functions in schema ingest from public;
-
--- Supabase's API roles hold privileges by name, which a revoke from public does not take.
+-- A caller owns its temporary schema, and under an empty path that schema comes first for the names of types: a domain
+-- pg_temp.text would run its check, code of the caller's, as moat_owner. Named last, it is never looked into. How string
+-- literals are read is the caller's setting too: '\s' would become 's'.
 do $$
 declare
-    v_role text;
+    v_function regprocedure;
 begin
-    for v_role in select r.rolname from pg_catalog.pg_roles as r where r.rolname in ('anon', 'authenticated') loop
-        execute format('revoke all on schema ingest from %I', v_role);
-        execute format('revoke all on all tables in schema ingest from %I', v_role);
-        execute format('revoke all on all functions in schema ingest from %I', v_role);
+    for v_function in
+        select p.oid::regprocedure from pg_catalog.pg_proc as p where p.pronamespace = 'ingest'::regnamespace
+    loop
+        execute format(
+            'alter function %s set search_path = pg_catalog, pg_temp set standard_conforming_strings = on', v_function
+        );
+    end loop;
+end
+$$;
+
+-- What PostgreSQL gives to everybody, and what a database's default privileges give to roles by name, as Supabase's do:
+-- a revoke from public does not take the second.
+do $$
+declare
+    v_grantee text;
+    v_type regtype;
+begin
+    for v_grantee in
+        select distinct coalesce(quote_ident(r.rolname), 'public')
+        from (
+            select c.relowner as owner, c.relacl as acl
+            from pg_catalog.pg_class as c
+            where c.relnamespace = 'ingest'::regnamespace
+            union all
+            select p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+            from pg_catalog.pg_proc as p
+            where p.pronamespace = 'ingest'::regnamespace
+            union all
+            select t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+            from pg_catalog.pg_type as t
+            where t.typnamespace = 'ingest'::regnamespace
+            union all
+            select n.nspowner, n.nspacl
+            from pg_catalog.pg_namespace as n
+            where n.nspname = 'ingest'
+        ) as held
+        cross join aclexplode(held.acl) as given
+        left join pg_catalog.pg_roles as r on r.oid = given.grantee
+        where given.grantee <> held.owner
+    loop
+        execute format('revoke all on schema ingest from %s', v_grantee);
+        execute format('revoke all on all tables in schema ingest from %s', v_grantee);
+        execute format('revoke all on all sequences in schema ingest from %s', v_grantee);
+        execute format('revoke all on all routines in schema ingest from %s', v_grantee);
+        for v_type in
+            select t.oid::regtype
+            from pg_catalog.pg_type as t
+            where t.typnamespace = 'ingest'::regnamespace
+                and t.typcategory <> 'A'
+        loop
+            execute format('revoke all on type %s from %s', v_type, v_grantee);
+        end loop;
     end loop;
 end
 $$;
