@@ -1,6 +1,7 @@
 """A delivery: the file that was scanned and whose header a mapping knows, under its identity."""
 
 import os
+import unicodedata
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,7 +12,7 @@ from plaintiff_moat.redaction import contains_pii, redact
 from plaintiff_moat.rows import BoundMapping, mapping_for, prepare
 from plaintiff_moat.source import Chunk, Scan, read, scan
 
-__all__ = ["Delivery", "open_delivery"]
+__all__ = ["Delivery", "open_delivery", "require_name"]
 
 # Raised by one whenever the same bytes give other rows or other chunks: a run is never continued across it.
 READER_VERSION = 1
@@ -58,12 +59,11 @@ def open_delivery(
     Raises BadInput and BadMapping. Writes nothing.
     """
     source_system = canonical_source_system(source_system)
-    for name, value in (("source system", source_system), ("batch id", batch_id or "-")):
-        if not 0 < len(value.strip()) <= NAME_LIMIT:
-            raise BadInput(f"the {name} is empty or too long: expected 1 to {NAME_LIMIT} characters")
-        if contains_pii(value):
+    for what, name in (("source system", source_system), ("batch id", batch_id or "-")):
+        require_name(what, name)
+        if contains_pii(name):
             raise BadInput(
-                f"the {name} holds what counts as a social security or card number, and names are shown: "
+                f"the {what} holds what counts as a social security or card number, and names are shown: "
                 "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
             )
     chosen = mapping_for(source_system, mapping)
@@ -81,6 +81,15 @@ def open_delivery(
         batch_id=batch_id or redact(compute_batch_id(source_system, filename)[:NAME_LIMIT]),
         filename=filename,
     )
+
+
+def require_name(what: str, name: str) -> None:
+    """Raises BadInput for a name that is empty, too long, or no text that a database keeps and a terminal shows."""
+    if not 0 < len(name.strip()) <= NAME_LIMIT:
+        raise BadInput(f"the {what} is empty or too long: expected 1 to {NAME_LIMIT} characters")
+    # control characters, and halves of characters: what a byte of the command line that is not UTF-8 becomes
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
+        raise BadInput(f"the {what} holds a control character or bytes that are no text; give it without them")
 
 
 def _printable(name: str) -> str:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 
-from plaintiff_moat.delivery import Delivery, open_delivery
+from plaintiff_moat.delivery import Delivery, open_delivery, require_name
 from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
 from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, resolve
@@ -104,6 +104,8 @@ class Importer:
         workers: int = DEFAULT_WORKERS,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
+        if worker_id:
+            require_name("worker id", worker_id)
         self._ledger = Connections(resolve(database), patience)
         self._worker_id = worker_id
         self._workers = workers

@@ -8,8 +8,9 @@ import click
 
 from plaintiff_moat import __version__
 from plaintiff_moat.cli.exits import Exit
+from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.errors import MoatError
-from plaintiff_moat.redaction import describe_error, install, redact
+from plaintiff_moat.redaction import describe_error, install
 
 __all__ = ["main", "run"]
 
@@ -86,7 +87,7 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
 
 
 def _complain(message: str, code: Exit) -> Exit:
-    click.echo(f"moat: {redact(message)}", err=True)
+    click.echo(f"moat: {harmless(message)}", err=True)
     return code
 
 

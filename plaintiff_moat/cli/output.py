@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
+from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.importer import Progress
 from plaintiff_moat.redaction import redact
 
@@ -77,10 +78,10 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     if isinstance(value, dict):
-        return json.dumps(_shown(value), ensure_ascii=False)
+        return harmless(json.dumps(_shown(value), ensure_ascii=False))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return redact(f"{value:,}" if name.startswith("rows_") else str(value))
+    return harmless(f"{value:,}" if name.startswith("rows_") else str(value))
 
 
 @contextmanager
@@ -100,7 +101,7 @@ def progress(file: str) -> Iterator[Callable[[Progress], None]]:
         transient=True,
     ) as bar:
         started = time.monotonic()
-        task = bar.add_task(redact(file.rsplit("/", 1)[-1]), total=None, rate="-")
+        task = bar.add_task(harmless(file.rsplit("/", 1)[-1]), total=None, rate="-")
 
         def move(now: Progress) -> None:
             bar.update(task, completed=now.done, total=now.total, rate=f"{_rate(now, started):,.0f}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from plaintiff_moat.cli.output import show_json
+from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.errors import MoatError
 from plaintiff_moat.folder import Outcome
 from plaintiff_moat.redaction import redact
@@ -37,7 +38,7 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
         yield show
     finally:
         told = ", ".join(f"{count:,} {end}" for end, count in sorted(ends.items()))
-        click.echo(f"{redact(path)}: {told or 'no .csv files'}")
+        click.echo(f"{harmless(path)}: {told or 'no .csv files'}")
         if records["rows_fetched"]:
             read, inserted, skipped, failed = (records[name] for name in _COUNTS)
             click.echo(f"  {read:,} records read, {inserted:,} inserted, {skipped:,} skipped, {failed:,} failed")
@@ -64,8 +65,8 @@ def _show_line(outcome: Outcome) -> str:
 
 def _show_error(path: Path, error: MoatError) -> None:
     # an error of the file's own begins with its name
-    name = redact(path.name)
-    said = redact(str(error))
+    name = harmless(path.name)
+    said = harmless(str(error))
     click.echo(f"moat: {said if said.startswith(name) else f'{name}: {said}'}", err=True)
 
 
@@ -82,7 +83,7 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
         show_json(asdict(summary))
         return
     named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
-    click.echo(f"{summary.filename}  ({redact(named)})")
+    click.echo(f"{summary.filename}  ({harmless(named)})")
     click.echo(f"  {_headline(summary)}")
     if summary.dry_run or summary.claim_status == "claimed":
         _show_counts(summary)
@@ -129,7 +130,7 @@ def _show_counts(summary: ImportSummary) -> None:
         click.echo(f"  failed records{', the first of them (all: view ingest.v_rejects)' if more else ''}:")
     for reject in summary.first_rejects:
         lines = _lines(reject.line_start, reject.line_end)
-        click.echo(f"    {lines:<14}{reject.error_code:<24}{redact(reject.error_message)}")
+        click.echo(f"    {lines:<14}{reject.error_code:<24}{harmless(reject.error_message)}")
 
 
 def _lines(start: int, end: int) -> str:
@@ -138,7 +139,7 @@ def _lines(start: int, end: int) -> str:
 
 def _show_failure(path: Path, error: MoatError, *, as_json: bool) -> None:
     """One line on stderr, and with JSON an object on stdout too, so that every file has one."""
-    click.echo(f"moat: {redact(str(error))}", err=True)
+    click.echo(f"moat: {harmless(str(error))}", err=True)
     if as_json:
         absent = dict.fromkeys(ImportSummary.__dataclass_fields__)
         show_json(

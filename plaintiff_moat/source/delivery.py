@@ -53,6 +53,11 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[int, os.stat_result]]
         state = os.fstat(descriptor)
         _check_kind(name, state)
         yield descriptor, state
+    except OSError as error:
+        raise BadInput(
+            f"{name}: expected a file that can be read to its end, found: {(error.strerror or 'no reason').lower()}; "
+            "check the disk that it is on"
+        ) from None
     finally:
         os.close(descriptor)
 
