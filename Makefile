@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
 
-.PHONY: demo test test-slow test-faults pgbouncer lint types clean
+.PHONY: demo test test-slow test-faults pgbouncer lint lint-sql types clean
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
@@ -30,10 +30,15 @@ pgbouncer: .venv/pgbouncer/pgbouncer  ## The pooler that the tests put before th
 .venv/pgbouncer/pgbouncer: scripts/get_pgbouncer.sh | .venv/.installed
 	sh $< $(@D)
 
-lint: .venv/.installed  ## ruff and the import contract
+lint: .venv/.installed  ## ruff, bandit, the import contract, and squawk on the migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive plaintiff_moat etl/src scripts
 	$(BIN)/lint-imports
+	$(BIN)/squawk supabase/migrations/*.sql
+
+lint-sql: .venv/.installed  ## plpgsql_check on every function; needs a PostgreSQL with that extension
+	$(BIN)/python scripts/lint_sql.py
 
 types: .venv/.installed  ## mypy --strict
 	$(BIN)/mypy

@@ -142,7 +142,7 @@ begin
 
     v_event.import_run_id := p_run_id;
     v_event.at := clock_timestamp();
-    v_event.actor := session_user;
+    v_event.actor := session_user::text;
     v_event.worker_id := ingest.redact(p_worker_id);
     v_event.attempt := p_attempt;
     v_event.event := p_event;
@@ -195,7 +195,12 @@ for each statement execute function ingest._refuse_change();
 
 -- "always": also in a session that sets session_replication_role
 alter table ingest.landed_rows enable always trigger landed_rows_append_only;
+comment on trigger landed_rows_append_only on ingest.landed_rows is 'A landed record is never changed.';
 alter table ingest.landed_chunks enable always trigger landed_chunks_append_only;
+comment on trigger landed_chunks_append_only on ingest.landed_chunks is 'A landed chunk is never changed.';
 alter table ingest.run_events enable always trigger run_events_append_only;
+comment on trigger run_events_append_only on ingest.run_events is 'What happened is never changed.';
 alter table ingest.plaintiff_keys enable always trigger plaintiff_keys_never_deleted;
+comment on trigger plaintiff_keys_never_deleted on ingest.plaintiff_keys is 'Other tables may refer to a key for good.';
 alter table ingest.import_runs enable always trigger import_runs_never_deleted;
+comment on trigger import_runs_never_deleted on ingest.import_runs is 'A run stays as the history it is.';

@@ -209,4 +209,6 @@ for each row execute function ingest._guard_source_system();
 
 alter table ingest.source_systems enable always trigger source_systems_hold_no_numbers;
 alter table ingest.import_runs enable always trigger import_runs_guard;
+comment on trigger import_runs_guard on ingest.import_runs is 'Every change of a run is a legal one, whoever makes it.';
 alter table ingest.import_runs enable always trigger import_runs_record;
+comment on trigger import_runs_record on ingest.import_runs is 'Every change of a run leaves its event.';

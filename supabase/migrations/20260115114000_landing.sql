@@ -35,7 +35,7 @@ comment on function ingest.lease_attempt(uuid) is 'The run''s attempt: the fenci
 create function ingest._require_lease(p_run ingest.import_runs, p_worker_id text, p_attempt integer)
 returns void
 language plpgsql
-stable
+immutable
 set search_path = ''
 as $$
 begin
@@ -173,6 +173,7 @@ referencing new table as landed
 for each statement execute function ingest._guard_landing();
 
 alter table ingest.landed_rows enable always trigger landed_rows_guard;
+comment on trigger landed_rows_guard on ingest.landed_rows is 'Rows land under a current lease and as the chunk that was announced.';
 
 -- An announcement alone would keep its chunk from ever being landed, and the run from ever being complete.
 create function ingest._require_rows()
@@ -205,6 +206,7 @@ deferrable initially deferred
 for each row execute function ingest._require_rows();
 
 alter table ingest.landed_chunks enable always trigger landed_chunks_have_rows;
+comment on trigger landed_chunks_have_rows on ingest.landed_chunks is 'An announced chunk is followed by its rows in the same transaction.';
 
 -- A refusal takes back all that its transaction did, so the event of it is a statement of its own, sent by the refused.
 create function ingest.record_refusal(p_run_id uuid, p_operation text, p_worker_id text, p_attempt integer)

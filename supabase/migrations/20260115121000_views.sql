@@ -188,6 +188,8 @@ inner join ingest.import_runs as r on r.id = e.import_run_id
 where e.event = 'duplicate_blocked';
 
 comment on view ingest.v_duplicates_blocked is 'Every claim that was refused because the delivery was completed already.';
+comment on column ingest.v_duplicates_blocked.blocked_at is 'When the claim was refused.';
+comment on column ingest.v_duplicates_blocked.offered_as is 'Name of the file that was refused.';
 
 create view ingest.v_reconciliation_failures as
 select
@@ -207,6 +209,9 @@ where e.event = 'reconciliation_failed';
 
 comment on view ingest.v_reconciliation_failures is
     'Every time that counts did not agree: recounted against expected, or landed against reported by finalize.';
+comment on column ingest.v_reconciliation_failures.reconciled_at is 'When the counts did not agree.';
+comment on column ingest.v_reconciliation_failures.actual_count is 'Records that were landed.';
+comment on column ingest.v_reconciliation_failures.delta is 'actual_count less expected_count.';
 
 create view ingest.v_rollback_verification as
 select
@@ -229,6 +234,9 @@ left join lateral (
 where r.status = 'rolled_back';
 
 comment on view ingest.v_rollback_verification is 'The undone runs; rows_still_active is 0 for each.';
+comment on column ingest.v_rollback_verification.rows_landed is 'Records of the run.';
+comment on column ingest.v_rollback_verification.rows_rolled_back is 'Records that were undone: all of them.';
+comment on column ingest.v_rollback_verification.rows_still_active is 'Records of the run that represent a plaintiff; 0.';
 
 create view ingest.v_in_progress_runs as
 select
@@ -248,6 +256,9 @@ from ingest.v_runs as r
 where r.status = 'processing';
 
 comment on view ingest.v_in_progress_runs is 'The runs that somebody holds, how far they are, and whether the holder still lives.';
+comment on column ingest.v_in_progress_runs.since_last_sign_of_life is 'Time since updated_at.';
+comment on column ingest.v_in_progress_runs.rows_expected is 'Records of the file, by the count that came with the claim.';
+comment on column ingest.v_in_progress_runs.rows_landed is 'Records that are landed.';
 
 create view ingest.v_failed_runs as
 select
@@ -264,6 +275,7 @@ from ingest.import_runs as r
 where r.status = 'failed';
 
 comment on view ingest.v_failed_runs is 'The runs that failed, and why.';
+comment on column ingest.v_failed_runs.failed_at is 'When the run failed.';
 
 create view ingest.v_source_system_stats as
 select
@@ -282,3 +294,9 @@ from ingest.import_runs as r
 group by r.source_system;
 
 comment on view ingest.v_source_system_stats is 'Totals for each source system; rows of completed runs only.';
+comment on column ingest.v_source_system_stats.runs is 'All runs of the source system.';
+comment on column ingest.v_source_system_stats.completed is 'Runs that are completed.';
+comment on column ingest.v_source_system_stats.failed is 'Runs that failed.';
+comment on column ingest.v_source_system_stats.processing is 'Runs that a worker holds.';
+comment on column ingest.v_source_system_stats.rolled_back is 'Runs that were undone.';
+comment on column ingest.v_source_system_stats.last_completed_at is 'The last publication.';

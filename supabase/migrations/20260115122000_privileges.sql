@@ -103,6 +103,10 @@ begin
             'create policy %I on ingest.%I for all to moat_owner using (true) with check (true)',
             v_table || '_of_owner', v_table
         );
+        execute format(
+            'comment on policy %I on ingest.%I is %L',
+            v_table || '_of_owner', v_table, 'The functions, which run as the owner, see every row; nobody else sees any.'
+        );
     end loop;
 end
 $$;
@@ -153,6 +157,7 @@ to dragonfly_app, moat_operator, service_role;
 
 -- Operators look at the runs themselves, as the runbook does; changing one by hand is for the owner.
 create policy import_runs_for_operators on ingest.import_runs for select to moat_operator, service_role using (true);
+comment on policy import_runs_for_operators on ingest.import_runs is 'Operators see every run.';
 
 grant select on ingest.import_runs to moat_operator, service_role;
 

@@ -139,9 +139,7 @@ def test_a_claim_by_hand_with_a_strange_name(conn: psycopg.Connection) -> None:
     ]
 
 
-def test_a_mapping_fills_no_column_of_the_ledger(
-    database: Database, conn: psycopg.Connection, tmp_path: Path
-) -> None:
+def test_a_mapping_fills_no_column_of_the_ledger(database: Database, conn: psycopg.Connection, tmp_path: Path) -> None:
     """Only canonical columns can be filled or be an identity: those that the ledger keeps for itself are unknown."""
     delivery, mapping = tmp_path / "delivery.csv", tmp_path / "own.toml"
     delivery.write_text(_HEADER, encoding="utf-8")

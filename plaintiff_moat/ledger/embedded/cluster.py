@@ -158,7 +158,7 @@ class Cluster:
             return folder
         parent = tempfile.gettempdir()
         if not _PLAIN_PATH.fullmatch(f"{parent}/{_SHORT_PREFIX}12345678"):
-            parent = "/tmp"  # noqa: S108 - mkdtemp makes a folder of its own in it
+            parent = "/tmp"  # noqa: S108 - mkdtemp makes a folder in it  # nosec B108
         return Path(tempfile.mkdtemp(prefix=_SHORT_PREFIX, dir=parent))
 
 

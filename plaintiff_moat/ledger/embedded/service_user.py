@@ -53,7 +53,7 @@ class ServerUser:
         environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
         if pgdata is not None:
             environment["PGDATA"] = str(pgdata)
-        return subprocess.run(  # noqa: S603 - our own programs with arguments of our own, and no shell
+        return subprocess.run(  # noqa: S603 - our own programs, no shell  # nosec B603
             command,
             check=False,
             input=text,
