@@ -93,7 +93,7 @@ declare
     v_text text;
 begin
     if v_kind in ('object', 'array') and p_depth > c_deepest then
-        return '"[REDACTED]"';
+        return '"[REDACTED]"'::jsonb;
     elsif v_kind = 'object' then
         return (
             select coalesce(

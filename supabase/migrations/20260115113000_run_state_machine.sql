@@ -208,6 +208,8 @@ before insert or update of source_system on ingest.source_systems
 for each row execute function ingest._guard_source_system();
 
 alter table ingest.source_systems enable always trigger source_systems_hold_no_numbers;
+comment on trigger source_systems_hold_no_numbers on ingest.source_systems is
+    'No vendor is named by a social security or card number.';
 alter table ingest.import_runs enable always trigger import_runs_guard;
 comment on trigger import_runs_guard on ingest.import_runs is 'Every change of a run is a legal one, whoever makes it.';
 alter table ingest.import_runs enable always trigger import_runs_record;

@@ -93,3 +93,4 @@ referencing new table as landed
 for each statement execute function ingest._guard_landed_numbers();
 
 alter table ingest.landed_rows enable always trigger landed_rows_hold_no_numbers;
+comment on trigger landed_rows_hold_no_numbers on ingest.landed_rows is 'No reject holds a social security or card number.';

@@ -21,11 +21,6 @@ _RULES = {
         from pg_proc as p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as given
         where p.pronamespace = 'ingest'::regnamespace and given.grantee = 0
     """,
-    "a function that an index or a check calls is not given another body by who calls it": """
-        select p.oid::regprocedure::text
-        from pg_proc as p
-        where p.pronamespace = 'ingest'::regnamespace and p.provolatile = 'i' and p.prosecdef
-    """,
     "every schema, table, view, function, type, trigger and policy says what it is for": """
         select format('%s %s', kind, name)
         from (
