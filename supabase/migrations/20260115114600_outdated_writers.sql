@@ -10,9 +10,9 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_allowed interval := current_setting('idle_in_transaction_session_timeout');
+    v_allowed interval := current_setting('idle_in_transaction_session_timeout')::interval;
     v_stale_after interval := (select s.stale_after from ingest.settings as s);
-    v_milliseconds bigint := least(ceil(extract(epoch from v_stale_after) * 1000), 2147483647);
+    v_milliseconds bigint := least(ceil(extract(epoch from v_stale_after) * 1000), 2147483647)::bigint;
 begin
     -- Shared, so that nobody ever waits for it; of the transaction, so that it survives a pooler.
     perform pg_advisory_xact_lock_shared(hashtext(p_run_id::text), p_attempt);

@@ -21,6 +21,8 @@ order by k.owner_run_id, l.dedupe_key, later.publish_seq, l.row_number;
 comment on view ingest._heirs is
     'For each key that a later completed run of its owner''s source system also holds, the earliest such record.'
     ' Asked for one owner_run_id at a time.';
+comment on column ingest._heirs.heir_run_id is 'The run of the record that takes the key over.';
+comment on column ingest._heirs.heir_row_number is 'The record that takes the key over.';
 
 create function ingest._pass_keys_on(p_run_id uuid)
 returns integer

@@ -18,6 +18,7 @@ from ingest.run_events as e;
 
 comment on view ingest.v_event_chain is
     'The columns of each event in the form that its hash is made of, so that anybody can make it again.';
+comment on column ingest.v_event_chain.at_us is 'Microseconds since 1970; null for a time that no clock gives.';
 
 create view ingest.v_event_heads as
 select h.import_run_id, h.seq, h.hash from ingest.event_heads as h;
@@ -68,7 +69,9 @@ before update or delete or truncate on ingest.checkpoint_heads
 for each statement execute function ingest._refuse_change();
 
 alter table ingest.checkpoints enable always trigger checkpoints_append_only;
+comment on trigger checkpoints_append_only on ingest.checkpoints is 'A checkpoint is never changed.';
 alter table ingest.checkpoint_heads enable always trigger checkpoint_heads_append_only;
+comment on trigger checkpoint_heads_append_only on ingest.checkpoint_heads is 'What a checkpoint held is never changed.';
 
 create view ingest.v_checkpoints as
 select c.checkpoint_no, c.at, c.actor, c.tree_size, c.root from ingest.checkpoints as c;
