@@ -19,6 +19,10 @@ from ledger_steps import (
     value,
 )
 
+from plaintiff_moat.attest import make_certificate, make_checkpoint
+from plaintiff_moat.audit import verify
+from plaintiff_moat.ledger.evidence import record_origins
+
 _PERSONAL = ("plaintiffs_raw", "v_plaintiffs", "v_rejects")
 
 
@@ -102,10 +106,27 @@ def test_operator_reads_everything_and_undoes(conn: Connection) -> None:
         for view in (*_PERSONAL, "v_runs", "v_run_events", "v_source_system_stats", "v_duplicates_blocked"):
             conn.execute(f"select * from ingest.{view}".encode())
         assert reconcile(conn, run_id) == (True, 2, 2, 0)
+        conn.execute("select * from ingest.preview_rollback(%s)", [run_id])
+        conn.execute("select * from ingest.diff_runs(%s, %s)", [run_id, run_id])
         assert rollback(conn, run_id) == (True, 2)
+        assert value(conn, "select ingest.release_import_run(%s, 'a mistake')", run_id)
         refused_statement(conn, "select from ingest.claim_import_run('simplicity', 'a', 'abc')")
         refused_statement(conn, "insert into ingest.landed_rows default values")
         refused_statement(conn, "update ingest.import_runs set status = 'failed'")
+
+
+def test_operator_asks_for_evidence(conn: Connection) -> None:
+    """As moat_operator everything is verified, checkpoints are taken, runs are certified, records are traced."""
+    run_id = imported(conn, "a", ["Ada", None])
+    with acting_as(conn, "moat_operator"):
+        kept = make_checkpoint(conn)
+        assert verify(conn, checkpoint=kept).finding is None
+        assert verify(conn, run_id).finding is None
+        assert make_certificate(conn, run_id).document["checkpoint"]["root"] == kept.root.hex()
+        (traced,) = record_origins(conn, row=(run_id, 1))
+        assert record_origins(conn, key=traced["dedupe_key"]) == [traced]
+        refused_statement(conn, "delete from ingest.checkpoints")
+        refused_statement(conn, "select from ingest.landed_rows")
 
 
 def test_everybody_else_can_do_nothing(conn: Connection) -> None:
