@@ -26,6 +26,7 @@ _COMMANDS = {
     "checkpoint": ("evidence", "checkpoint"),
     "certificate": ("evidence", "certificate"),
     "db": ("db", "db"),
+    "doctor": ("doctor", "doctor"),
     "version": ("main", "version"),
 }
 

