@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Literal
 
 import psycopg
@@ -12,7 +11,7 @@ import psycopg
 from plaintiff_moat.audit import broken_chain
 from plaintiff_moat.errors import MoatError, NotPermitted
 from plaintiff_moat.ledger import migrate
-from plaintiff_moat.ledger.connect import Database, connect
+from plaintiff_moat.ledger.connect import Database, connect, is_local
 from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.evidence import one, rows
 from plaintiff_moat.ledger.runs import latest_runs
@@ -131,7 +130,7 @@ def _pooler(conn: _Conn, _: Database) -> Finding:
 
 
 def _encryption(conn: _Conn, _: Database) -> Finding:
-    if _is_local(conn.info.host):
+    if is_local(conn.info.host):
         return Finding("encryption", "ok", "the connection does not leave this machine")
     if not conn.pgconn.ssl_in_use:
         advice = "add sslmode=verify-full and sslrootcert to the URL: names and amounts are on the wire"

@@ -132,9 +132,10 @@ def _show_what_would_be_applied(db_url: str | None) -> None:
 def psql(db_url: str | None, arguments: Sequence[str]) -> None:
     """Open psql on the database."""
     from plaintiff_moat.ledger.connect import libpq_environment, resolve
-    from plaintiff_moat.ledger.embedded import psql_binary
+    from plaintiff_moat.ledger.connect import psql as psql_for
 
-    program = str(psql_binary())
+    database = resolve(db_url)
+    program = psql_for(database)
     sys.stdout.flush()
     # the connection goes through the environment: arguments are visible to every user of the machine
-    os.execve(program, [program, *arguments], os.environ | libpq_environment(resolve(db_url)))  # noqa: S606
+    os.execve(program, [program, *arguments], os.environ | libpq_environment(database))  # noqa: S606

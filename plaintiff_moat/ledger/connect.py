@@ -5,9 +5,11 @@ No message of this module holds a password or a connection string: psycopg's own
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -20,7 +22,16 @@ from plaintiff_moat.ledger import migrate
 if TYPE_CHECKING:
     from plaintiff_moat.ledger.embedded import EmbeddedServer
 
-__all__ = ["Database", "connect", "embedded_database", "libpq_environment", "resolve", "resolve_as_it_is"]
+__all__ = [
+    "Database",
+    "connect",
+    "embedded_database",
+    "is_local",
+    "libpq_environment",
+    "psql",
+    "resolve",
+    "resolve_as_it_is",
+]
 
 # Seconds. A server that has vanished without a word is noticed within a minute, where the system would take two hours.
 # No tcp_user_timeout: it also ends a connection whose server is alive and does not read, because it waits for a lock.
@@ -110,6 +121,35 @@ def connect(
         return conn
     kind = DatabaseAway if reason in _PASSING else DatabaseUnreachable
     raise kind(f"no connection to {database}: {reason}{_cure(database)}")
+
+
+def is_local(host: str) -> bool:
+    """Whether what is sent to this host, a socket's folder or nothing (the default socket) stays on this machine."""
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def psql(database: Database) -> str:
+    """Return the psql to open on the database: the machine's own, or the one that the embedded server came with.
+
+    Raises DatabaseUnreachable where the latter is all there is and another machine is to be spoken to: it knows no TLS.
+    """
+    from plaintiff_moat.ledger.embedded import psql_binary  # noqa: PLC0415 - cannot be imported on Windows
+
+    own = shutil.which("psql")
+    if own is not None and not database.embedded:
+        return own
+    given = _parts(database.url) or {}
+    host = str(given.get("host") or given.get("hostaddr") or os.environ.get("PGHOST") or "")
+    if database.embedded or (is_local(host) and "service" not in given and "PGSERVICE" not in os.environ):
+        return str(psql_binary())
+    raise DatabaseUnreachable(
+        "there is no psql on the PATH, and the one that comes with moat knows no TLS: install PostgreSQL's client"
+    )
 
 
 def libpq_environment(database: Database) -> dict[str, str]:
