@@ -36,8 +36,12 @@ __all__ = [
 # Seconds. A server that has vanished without a word is noticed within a minute, where the system would take two hours.
 # No tcp_user_timeout: it also ends a connection whose server is alive and does not read, because it waits for a lock.
 _NETWORK = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
-_SHOWABLE_HOST = re.compile(r"[\w.,:/-]+", re.ASCII)
-_SHOWABLE_NAME = re.compile(r"[\w.-]+", re.ASCII)
+_SHOWABLE = {
+    "user": re.compile(r"[\w.-]*", re.ASCII),
+    "host": re.compile(r"[\w.,:/-]*", re.ASCII),
+    "port": re.compile(r"[\d,]*", re.ASCII),
+    "dbname": re.compile(r"[\w.-]*", re.ASCII),
+}
 
 # a server that says so is there, and will answer again
 _PASSING = {"too many connections", "the server is starting or ending", "the connection was closed"}
@@ -69,11 +73,15 @@ class Database:
     embedded: bool
 
     def __str__(self) -> str:
-        """Name database and host if they look like names: a password that is not percent-encoded ends up there."""
+        """Name database and host if all that the URL says looks as it should: else a part may be of its password.
+
+        What follows a character that is not percent-encoded ends up as a host, a port or a database.
+        """
         parts = _parts(self.url) or {}
-        name, host = str(parts.get("dbname") or ""), str(parts.get("host") or "")
-        named = f"database {name}" if _SHOWABLE_NAME.fullmatch(name) else "the database"
-        return f"{named} on {host}" if _SHOWABLE_HOST.fullmatch(host) else named
+        if not all(shape.fullmatch(str(parts.get(name) or "")) for name, shape in _SHOWABLE.items()):
+            return "the database"
+        named = f"database {parts['dbname']}" if parts.get("dbname") else "the database"
+        return f"{named} on {parts['host']}" if parts.get("host") else named
 
 
 def resolve(db: Database | str | None = None) -> Database:

@@ -56,7 +56,18 @@ def test_database_can_be_printed() -> None:
     assert repr(database) == "Database(embedded=False)"
 
 
-@pytest.mark.parametrize("password", [f"a@{_UNSEEN}", f"a/{_UNSEEN}", f"1/{_UNSEEN}@b", f"{_UNSEEN}?a", f"#{_UNSEEN}"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        f"a@{_UNSEEN}",
+        f"a/{_UNSEEN}",
+        f"1/{_UNSEEN}@b",
+        f"{_UNSEEN}?a",
+        f"#{_UNSEEN}",
+        f"a@{_UNSEEN}/b",
+        f"a@{_UNSEEN}:1",
+    ],
+)
 def test_password_that_was_not_encoded_is_not_shown(password: str) -> None:
     """A password with a character that ends it early, so that libpq takes its rest for a name, stays unseen."""
     assert _UNSEEN not in str(Database(f"postgresql://clerk:{password}@db.example.com/claims", embedded=False))
@@ -82,7 +93,7 @@ def test_connection_suits_a_transaction_pooler(db_url: str) -> None:
         ),
         ("postgresql://clerk:s3cr3t@no.such.host.invalid/claims", "on no.such.host.invalid: unknown host"),
         ("postgresql:///claims?host=/nonexistent&password=s3cr3t", "on /nonexistent: no server listens on this socket"),
-        ("postgresql://clerk:s3cr3t@127.0.0.1:s3cr3t/claims", "127.0.0.1: a connection option is invalid"),
+        ("postgresql://clerk:s3cr3t@127.0.0.1:s3cr3t/claims", "to the database: a connection option is invalid"),
         ("host=127.0.0.1 port=1 password=s3cr3t", "no connection to the database on 127.0.0.1: connection refused"),
     ],
 )
