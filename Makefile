@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
 
-.PHONY: demo test test-slow test-faults test-matrix pgbouncer lint types clean
+.PHONY: demo test test-slow test-faults test-matrix snapshot pgbouncer lint types clean
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
@@ -37,6 +37,9 @@ test-matrix: $(SERVERS:%=test-on-%)  ## The ledger, the runbook and the whole fl
 test-on-%: .venv/.installed  ## The same on one of them, such as test-on-17-supabase
 	$(BIN)/python -m pytest -n 2 --server $* -m 'not slow' --ignore tests/ledger/test_embedded.py \
 		tests/servers tests/ledger etl/tests
+
+snapshot: .venv/.installed  ## Record this version's schema and data for the upgrade tests, when it is released
+	$(BIN)/python -m tests.upgrade.snapshot
 
 lint: .venv/.installed  ## ruff and the import contract
 	$(BIN)/ruff check .
