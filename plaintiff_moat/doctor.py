@@ -12,8 +12,8 @@ from plaintiff_moat.audit import broken_chain
 from plaintiff_moat.errors import MoatError, NotPermitted
 from plaintiff_moat.ledger import migrate
 from plaintiff_moat.ledger.connect import Database, connect, is_local
-from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.evidence import one, rows
+from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.runs import latest_runs
 from plaintiff_moat.redaction import describe_error
 

@@ -46,7 +46,7 @@ def api_roles(conn: psycopg.Connection) -> Iterator[None]:
         for role in API_ROLES:
             if not conn.execute("select true from pg_roles where rolname = %s", [role]).fetchone():
                 conn.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
-            conn.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+                conn.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
         yield
 
 

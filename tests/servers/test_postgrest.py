@@ -67,6 +67,8 @@ def rest(cluster: Cluster, db_url: str, tmp_path: Path) -> Iterator[Rest]:
             if not conn.execute("select true from pg_roles where rolname = %s", [role]).fetchone():
                 conn.execute(sql.SQL("create role {} login noinherit").format(sql.Identifier(role)))
         conn.execute("grant anon, authenticated, service_role to authenticator")
+    if not cluster.is_supabase:
+        cluster.let_owner_act_as(*API_ROLES)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {
