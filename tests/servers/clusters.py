@@ -47,6 +47,7 @@ hostssl all all 127.0.0.1/32 scram-sha-256
 
 _BARE = """
 create role deployer login createrole createdb password {password};
+grant pg_signal_backend to deployer;  -- the suite drops databases that others may not have left yet
 """
 _SUPABASE = """
 create role postgres nosuperuser createdb createrole login replication bypassrls password {password};
