@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
 
-.PHONY: demo test test-slow test-faults pgbouncer lint lint-sql types clean
+.PHONY: demo test test-slow test-faults test-matrix snapshot pgbouncer lint lint-sql types clean
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
@@ -17,7 +17,7 @@ demo: .venv/.installed  ## Import the example into a database of its own, twice
 
 test: .venv/.installed lint types  ## Linters, types and tests, on an embedded PostgreSQL
 	-@$(MAKE) --no-print-directory pgbouncer
-	$(BIN)/python -m pytest -n 2 -m 'not slow and not faults'
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not faults and not matrix'
 
 test-slow: .venv/.installed  ## The full acceptance runs of what `make test` samples
 	$(BIN)/python -m pytest -n 2 -m slow
@@ -29,6 +29,17 @@ pgbouncer: .venv/pgbouncer/pgbouncer  ## The pooler that the tests put before th
 
 .venv/pgbouncer/pgbouncer: scripts/get_pgbouncer.sh | .venv/.installed
 	sh $< $(@D)
+
+SERVERS := $(foreach version,15 16 17 18,$(version) $(version)-supabase)
+
+test-matrix: $(SERVERS:%=test-on-%)  ## The ledger, the runbook and the whole flow on every supported server
+
+test-on-%: .venv/.installed  ## The same on one of them, such as test-on-17-supabase
+	$(BIN)/python -m pytest -n 2 --server $* -m 'not slow and not faults' --ignore tests/ledger/test_embedded.py \
+		tests/servers tests/ledger etl/tests
+
+snapshot: .venv/.installed  ## Record this version's schema and data for the upgrade tests, when it is released
+	$(BIN)/python -m tests.upgrade.snapshot
 
 lint: .venv/.installed  ## ruff, bandit, the import contract, and squawk on the migrations
 	$(BIN)/ruff check .

@@ -14,12 +14,20 @@ from psycopg import sql
 from plaintiff_moat.ledger import migrate
 from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.embedded import EmbeddedServer
+from tests.servers.clusters import NAMES, Cluster
 
 # A deadline is a timing, and a timing is no test.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 _UNSAFE_BUT_FAST = ("fsync", "full_page_writes", "synchronous_commit")
+
+Server = EmbeddedServer | Cluster
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--server 17-supabase` runs what is asked for on that server, migrated by an owner who is no superuser."""
+    parser.addoption("--server", choices=("embedded", *NAMES), default="embedded", help="PostgreSQL of the suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,8 +52,16 @@ def moat_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, _clean_environment: None) -> Iterator[EmbeddedServer]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, _clean_environment: None
+) -> Iterator[Server]:
     """Run the suite's server: one for each worker of pytest-xdist, durable no longer than the suite."""
+    name = request.config.getoption("server")
+    if name != "embedded":
+        cluster = Cluster.start(name, tmp_path_factory.mktemp("server"))
+        yield cluster
+        cluster.destroy()
+        return
     embedded = EmbeddedServer(tmp_path_factory.mktemp("server") / "moat")
     try:
         with psycopg.connect(embedded.start(), autocommit=True) as conn:
@@ -58,17 +74,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, _clean_environment: None) -
 
 
 @pytest.fixture(scope="session")
-def template(server: EmbeddedServer) -> str:
+def template(server: Server) -> str:
     """Name the migrated database that `db_url` clones."""
     name = "migrated"
     _statement(server, sql.SQL("create database {}").format(sql.Identifier(name)))
     with connect(Database(server.url(name), embedded=True)) as conn:
         migrate.push(conn)
+    if isinstance(server, Cluster):
+        server.let_owner_act_as("dragonfly_app", "moat_operator", "service_role")
     return name
 
 
 @pytest.fixture
-def new_database(server: EmbeddedServer) -> Iterator[Callable[[str], str]]:
+def new_database(server: Server) -> Iterator[Callable[[str], str]]:
     """Create databases, each a clone of the named one, and return their URLs; they go with the test."""
     with ExitStack() as clean_up:
 
@@ -101,6 +119,6 @@ def conn(db_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def _statement(server: EmbeddedServer, statement: sql.Composed) -> None:
+def _statement(server: Server, statement: sql.Composed) -> None:
     with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
         conn.execute(statement)

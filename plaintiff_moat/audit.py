@@ -15,7 +15,7 @@ from plaintiff_moat.evidence import Checkpoint, ChunkFacts, Event, Finding, Reco
 from plaintiff_moat.evidence.runs import check_chunks, check_counts, check_landed, check_run
 from plaintiff_moat.ledger import evidence as ledger
 
-__all__ = ["Report", "verify"]
+__all__ = ["Report", "broken_chain", "verify"]
 
 Pins = dict[int, tuple[bytes, str]]
 
@@ -60,6 +60,20 @@ def verify(
     with ledger.snapshot(conn), closing(_findings(conn, run_id, file, checkpoint, seen)) as findings:
         finding = next(findings, None)
     return Report(seen.runs, seen.events, seen.records, time.monotonic() - started, finding)
+
+
+def broken_chain(conn: psycopg.Connection[Any], run_ids: Iterable[UUID]) -> Finding | None:
+    """The first thing that does not hold about the events of these runs; nothing is recounted, nothing written."""
+    with ledger.snapshot(conn):
+        for run_id in run_ids:
+            pinned = ledger.stream(conn, "pinned_heads", run_id=run_id)
+            pins: Pins = {seq: (held, f"checkpoint {number}") for _, seq, held, number in pinned}
+            for run, _, *head in ledger.stream(conn, "runs_and_heads", run_id=run_id):
+                events = ledger.stream(conn, "event_chain", run_id=run_id)
+                finding = next(_chain(RunChain(run), events, pins, (head[0], head[1]), _Seen()), None)
+                if finding is not None:
+                    return finding
+    return None
 
 
 def _findings(

@@ -9,6 +9,7 @@ import click
 
 __all__ = ["db"]
 
+_UP_TO_DATE = "nothing to apply: the database has every migration"
 _SUPABASE_URLS = {"dev": "SUPABASE_DB_URL_DEV", "prod": "SUPABASE_DB_URL_PROD"}
 
 
@@ -85,7 +86,8 @@ def status(as_json: bool) -> None:
     help="Take the URL from SUPABASE_DB_URL_DEV or SUPABASE_DB_URL_PROD; prod is asked for first.",
 )
 @click.option("--force", is_flag=True, help="Do not ask before prod.")
-def push(db_url: str | None, supabase_env: str | None, force: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what would be applied; write nothing.")
+def push(db_url: str | None, supabase_env: str | None, force: bool, dry_run: bool) -> None:
     """Apply the migrations that the database lacks, each in a transaction of its own."""
     from plaintiff_moat.ledger.connect import connect, resolve
     from plaintiff_moat.ledger.migrate import push as push_migrations
@@ -95,14 +97,33 @@ def push(db_url: str | None, supabase_env: str | None, force: bool) -> None:
         if db_url is not None or variable not in os.environ:
             raise click.UsageError(f"--supabase-env {supabase_env} takes the URL from {variable}: set it, without --db")
         db_url = os.environ[variable]
-        if supabase_env == "prod" and not force:
+        if supabase_env == "prod" and not force and not dry_run:
             click.confirm("apply the migrations to prod?", abort=True, err=True)
+    if dry_run:
+        _show_what_would_be_applied(db_url)
+        return
     with connect(resolve(db_url)) as conn:
         applied = push_migrations(conn)
     for migration in applied:
         click.echo(f"applied {migration.version}_{migration.name}")
     if not applied:
-        click.echo("nothing to apply: the database has every migration")
+        click.echo(_UP_TO_DATE)
+
+
+def _show_what_would_be_applied(db_url: str | None) -> None:
+    from plaintiff_moat.ledger.connect import connect, resolve_as_it_is
+    from plaintiff_moat.ledger.migrate import migrations, to_apply
+
+    database = resolve_as_it_is(db_url)
+    if database is None:
+        lacking = migrations()
+    else:
+        with connect(database) as conn:
+            lacking = to_apply(conn)
+    for migration in lacking:
+        click.echo(f"would apply {migration.version}_{migration.name}")
+    if not lacking:
+        click.echo(_UP_TO_DATE)
 
 
 @db.command(context_settings={"ignore_unknown_options": True})
@@ -111,9 +132,10 @@ def push(db_url: str | None, supabase_env: str | None, force: bool) -> None:
 def psql(db_url: str | None, arguments: Sequence[str]) -> None:
     """Open psql on the database."""
     from plaintiff_moat.ledger.connect import libpq_environment, resolve
-    from plaintiff_moat.ledger.embedded import psql_binary
+    from plaintiff_moat.ledger.connect import psql as psql_for
 
-    program = str(psql_binary())
+    database = resolve(db_url)
+    program = psql_for(database)
     sys.stdout.flush()
     # the connection goes through the environment: arguments are visible to every user of the machine
-    os.execve(program, [program, *arguments], os.environ | libpq_environment(resolve(db_url)))  # noqa: S606
+    os.execve(program, [program, *arguments], os.environ | libpq_environment(database))  # noqa: S606

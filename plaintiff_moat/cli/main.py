@@ -27,6 +27,7 @@ _COMMANDS = {
     "checkpoint": ("evidence", "checkpoint"),
     "certificate": ("evidence", "certificate"),
     "db": ("db", "db"),
+    "doctor": ("doctor", "doctor"),
     "version": ("main", "version"),
 }
 

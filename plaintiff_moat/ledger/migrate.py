@@ -16,12 +16,22 @@ from psycopg.rows import scalar_row
 from plaintiff_moat.errors import DatabaseNotMigrated
 from plaintiff_moat.ledger.faults import domain_errors
 
-__all__ = ["Migration", "migrations", "migrations_folder", "pending", "push", "require_migrated"]
+__all__ = [
+    "Migration",
+    "foreign",
+    "migrations",
+    "migrations_folder",
+    "pending",
+    "push",
+    "require_migrated",
+    "to_apply",
+]
 
 _FILE_NAME = re.compile(r"(\d{14})_(\w+)\.sql", re.ASCII)
 _PUSH_LOCK = 0x6D6F6174  # "moat"
 
 # one push waits for another, but no migration makes the database's users wait long for a lock of its own
+_LONGEST_WAIT = "5 s, for another push 120 s"
 _WAIT_FOR_OTHER_PUSH = "set local lock_timeout = '120s'"
 _WAIT_FOR_USERS = "set local lock_timeout = '5s'"
 
@@ -88,6 +98,24 @@ def pending(conn: Connection[Any], folder: Path | None = None) -> list[Migration
     """Return the migrations that the database's history lacks: all of them, for a role that cannot read it."""
     recorded = _recorded(conn)
     return [migration for migration in migrations(folder) if migration.version not in recorded]
+
+
+def to_apply(conn: Connection[Any], folder: Path | None = None) -> list[Migration]:
+    """Return what a push would apply. Writes nothing.
+
+    Raises DatabaseNotMigrated where that cannot be told: the schema is there, and no history of it that can be read.
+    """
+    lacking = pending(conn, folder)
+    if lacking and len(lacking) == len(migrations(folder)) and _ask(conn, _API_EXISTS):
+        raise DatabaseNotMigrated(
+            "the schema is there and its history is not, or this user cannot read it: ask as the database's owner"
+        )
+    return lacking
+
+
+def foreign(conn: Connection[Any], folder: Path | None = None) -> list[str]:
+    """Return the versions in the database's history that no file here has: another tool's, or a newer version's."""
+    return sorted(_recorded(conn) - {migration.version for migration in migrations(folder)})
 
 
 def push(conn: Connection[Any], folder: Path | None = None) -> list[Migration]:
@@ -162,6 +190,11 @@ def _where(error: psycopg.Error, text: str) -> str:
 def _why(error: psycopg.Error) -> str:
     if error.sqlstate is None:
         return "the connection was lost"
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return (
+            f"it waited for a lock that somebody else holds, and not longer than {_LONGEST_WAIT}: push again when no "
+            "import, publication or other push is at work (SQLSTATE 55P03)"
+        )
     if error.sqlstate.startswith(_SPEAKABLE) and error.diag.message_primary:
         return f"{error.diag.message_primary} (SQLSTATE {error.sqlstate})"
     return f"SQLSTATE {error.sqlstate}"

@@ -108,6 +108,13 @@ def test_an_unmigrated_database_exits_2_and_push_cures_it(moat: Moat, good: str,
     assert "nothing to apply" in pushed.stdout
     asked = moat("db", "push", "--supabase-env", "prod", SUPABASE_DB_URL_PROD=blank_db_url)
     assert (asked.returncode, asked.stdout) == (2, "")
+    planned = moat("db", "push", "--dry-run", "--supabase-env", "prod", SUPABASE_DB_URL_PROD=blank_db_url)
+    assert (planned.returncode, planned.stdout.count("would apply")) == (0, len(migrations()))
+    with psycopg.connect(blank_db_url) as conn:
+        assert conn.execute("select to_regnamespace('ingest'), to_regnamespace('supabase_migrations')").fetchone() == (
+            None,
+            None,
+        )
     applied = moat("db", "push", "--supabase-env", "prod", "--force", SUPABASE_DB_URL_PROD=blank_db_url)
     assert (applied.returncode, applied.stdout.count("applied")) == (0, len(migrations()))
     assert moat("import", good, "--commit", "--db", blank_db_url).returncode == 0

@@ -9,8 +9,9 @@ import pytest
 from psycopg import Connection, sql
 
 from plaintiff_moat.errors import DatabaseNotMigrated
+from plaintiff_moat.ledger import migrate
 from plaintiff_moat.ledger.connect import Database, connect
-from plaintiff_moat.ledger.migrate import Migration, migrations, pending, push, require_migrated
+from plaintiff_moat.ledger.migrate import Migration, foreign, migrations, pending, push, require_migrated, to_apply
 
 WriteFile = Callable[[str, str], Path]
 _SSN = "123-45-6789"
@@ -149,6 +150,46 @@ def test_migration_gives_up_waiting_and_leaves_the_session_alone(
     push(blank, tmp_path)
     assert column(blank, "select lock_timeout from seen") == ["5s"]
     assert column(blank, "show lock_timeout") == ["0"]
+
+
+@pytest.mark.parametrize("patience", ["_WAIT_FOR_USERS", "_WAIT_FOR_OTHER_PUSH"])
+def test_a_lock_held_by_others_ends_in_one_clear_line(
+    blank: Connection,
+    blank_db_url: str,
+    tmp_path: Path,
+    write: WriteFile,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: str,
+) -> None:
+    """A migration that meets a reader of its table, or another push, gives up whole, and the next push succeeds."""
+    monkeypatch.setattr(migrate, patience, "set local lock_timeout = '50ms'")
+    write("20260101000001_one.sql", "create table t (i int)")
+    push(blank, tmp_path)
+    write("20260101000002_two.sql", "create table half (); alter table t add column j int")
+    with psycopg.connect(blank_db_url) as reader:
+        if patience == "_WAIT_FOR_USERS":
+            reader.execute("select from t")
+        else:
+            reader.execute("select pg_advisory_xact_lock(%s)", [migrate._PUSH_LOCK])  # noqa: SLF001
+        with pytest.raises(DatabaseNotMigrated, match=r"_two\.sql failed: it waited for a lock .*push again") as raised:
+            push(blank, tmp_path)
+    assert "\n" not in str(raised.value)
+    assert column(blank, "select to_regclass('half')") == [None]
+    assert versions(push(blank, tmp_path)) == ["02"]
+
+
+def test_what_would_be_applied_is_told_or_refused(
+    blank: Connection, stranger: Connection, tmp_path: Path, write: WriteFile
+) -> None:
+    """The plan of a push is what it then does; where the history cannot be read there is none, and that is said."""
+    write("20260101000001_api.sql", _API)
+    assert versions(to_apply(blank, tmp_path)) == ["01"]
+    push(blank, tmp_path)
+    assert to_apply(blank, tmp_path) == []
+    with pytest.raises(DatabaseNotMigrated, match="ask as the database's owner"):
+        to_apply(stranger, tmp_path)
+    blank.execute("insert into supabase_migrations.schema_migrations values ('20990101000000')")
+    assert foreign(blank, tmp_path) == ["20990101000000"]
 
 
 def test_push_refuses_a_connection_that_is_not_in_autocommit_mode(blank_db_url: str, tmp_path: Path) -> None:
