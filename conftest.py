@@ -17,7 +17,7 @@ from plaintiff_moat.ledger.embedded import EmbeddedServer
 from tests.servers.clusters import NAMES, Cluster
 
 # A deadline is a timing, and a timing is no test.
-hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("suite")
 
 _UNSAFE_BUT_FAST = ("fsync", "full_page_writes", "synchronous_commit")

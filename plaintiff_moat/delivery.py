@@ -10,11 +10,11 @@ from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
 from plaintiff_moat.rows import BoundMapping, mapping_for, prepare
-from plaintiff_moat.source import Chunk, Scan, read, scan
+from plaintiff_moat.source import CHUNK_BYTES, Chunk, Scan, read, scan
 
 __all__ = ["Delivery", "open_delivery", "require_name"]
 
-# Raised by one whenever the same bytes give other rows or other chunks: a run is never continued across it.
+# Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 1
 
 
@@ -43,7 +43,7 @@ class Delivery:
     @property
     def reader_fingerprint(self) -> str:
         """Equal for two deliveries whose bytes would give the same rows in the same chunks."""
-        return f"{READER_VERSION}:{self.mapping.fingerprint}"
+        return f"{READER_VERSION}:{CHUNK_BYTES}:{self.mapping.fingerprint}"
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
         """The chunk's records as they are landed. Raises SourceChanged when its bytes are not those scanned."""

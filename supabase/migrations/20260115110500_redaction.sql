@@ -12,7 +12,7 @@ returns boolean
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_size constant integer := length(p_digits);
@@ -60,7 +60,7 @@ returns text
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- up to three separators, or a line break and its indent
@@ -178,7 +178,7 @@ returns text
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- ASCII, full-width, Arabic-Indic, its eastern form, Devanagari
@@ -314,7 +314,7 @@ language plpgsql
 immutable
 parallel safe
 security definer  -- importers may call it, and not what it is made of
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_before text;

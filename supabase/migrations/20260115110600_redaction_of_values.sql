@@ -6,7 +6,7 @@ returns text[]
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- Those of plaintiff_moat/redaction/keys.py, where their sources stand; a test holds the two lists together.
     select array[
@@ -33,7 +33,7 @@ returns boolean
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_most_words constant integer := 40;
@@ -85,7 +85,7 @@ returns jsonb
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_deepest constant integer := 50;  -- as in redaction/values.py; a hundred times that would end the server's stack
@@ -131,7 +131,7 @@ returns jsonb
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- What the importer leaves of a sensitive cell, the last four characters at most, is hidden already.
     select case
@@ -147,7 +147,7 @@ returns jsonb
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select ingest._redact_value(p_value, 0)
 $$;

@@ -53,7 +53,7 @@ returns bytea
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case
         when p_value is null then '\xffffffff'::bytea
@@ -68,7 +68,7 @@ create function ingest._event_hash(p_event ingest.run_events)
 returns bytea
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select sha256(
         p_event.prev_hash
@@ -91,7 +91,7 @@ returns text
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select encode(
         sha256(
@@ -125,7 +125,7 @@ create function ingest._append_event(
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_event ingest.run_events;
@@ -163,7 +163,7 @@ comment on function ingest._append_event(uuid, text, text, integer, jsonb) is 'A
 create function ingest._refuse_change()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception '% is append-only: % is refused', tg_table_name, tg_op

@@ -5,7 +5,7 @@
 create function ingest._guard_run()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     new.filename := ingest.redact(new.filename);
@@ -87,7 +87,7 @@ returns ingest.import_runs
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select r
     from ingest.import_runs as r
@@ -106,7 +106,7 @@ create function ingest._record_run()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_event text;
@@ -190,7 +190,7 @@ for each row execute function ingest._record_run();
 create function ingest._guard_source_system()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if ingest.redact(new.source_system) <> new.source_system then

@@ -8,7 +8,7 @@
 create function ingest._notice_lost_client()
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform set_config('tcp_keepalives_idle', '30', true);
@@ -25,7 +25,7 @@ returns integer
 language sql
 volatile  -- sees the claim made by the same statement
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select r.attempt from ingest.import_runs as r where r.id = p_run_id
 $$;
@@ -36,7 +36,7 @@ create function ingest._require_lease(p_run ingest.import_runs, p_worker_id text
 returns void
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_attempt is null and p_worker_id is null then
@@ -76,7 +76,7 @@ create function ingest.open_chunk(
 returns boolean
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_run ingest.import_runs;
@@ -122,7 +122,7 @@ create function ingest._guard_landing()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_landed record;
@@ -180,7 +180,7 @@ create function ingest._require_rows()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- the guard takes the rows of a chunk all together or not at all: the last one stands for them
@@ -213,7 +213,7 @@ create function ingest.record_refusal(p_run_id uuid, p_operation text, p_worker_
 returns boolean
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare

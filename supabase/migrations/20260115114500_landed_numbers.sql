@@ -6,7 +6,7 @@ create function ingest._guard_landed_numbers()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_names text[];

@@ -7,7 +7,7 @@ create function ingest._mark_writer(p_run_id uuid, p_attempt integer)
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_allowed interval := current_setting('idle_in_transaction_session_timeout')::interval;
@@ -32,7 +32,7 @@ returns setof integer
 language sql
 volatile  -- sees the claim that was made a moment ago
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select l.pid
     from ingest.import_runs as r

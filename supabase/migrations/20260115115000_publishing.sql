@@ -5,7 +5,7 @@ create function ingest._lock_source_system(p_run_id uuid)
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_source_system text;
@@ -43,7 +43,7 @@ create function ingest._take_keys(p_run_id uuid)
 returns integer
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
 declare
@@ -98,7 +98,7 @@ returns ingest.landed_counts
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     with placed as (
         select
@@ -130,7 +130,7 @@ create function ingest._complete(p_run_id uuid, p_fetched integer, p_inserted in
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_publish_seq bigint;
@@ -162,7 +162,7 @@ create function ingest._publish(p_run_id uuid, p_landed ingest.landed_counts)
 returns void
 language sql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select ingest._complete(p_run_id, p_landed.landed, ingest._take_keys(p_run_id), p_landed.rejected)
 $$;
@@ -174,7 +174,7 @@ create function ingest._fail(p_run_id uuid, p_error_details jsonb)
 returns void
 language sql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     update ingest.import_runs as r
     set status = 'failed',
@@ -189,7 +189,7 @@ create function ingest._fail_reconciliation(p_run_id uuid, p_worker_id text, p_c
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_run ingest.import_runs;
@@ -216,7 +216,7 @@ returns setof uuid
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select k.dedupe_key
     from unnest(p_keys) as asked (dedupe_key)

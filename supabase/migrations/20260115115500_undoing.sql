@@ -28,7 +28,7 @@ create function ingest._pass_keys_on(p_run_id uuid)
 returns integer
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
 declare
@@ -67,7 +67,7 @@ create function ingest._undo(p_run ingest.import_runs, p_reason text, p_replaced
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Keys first: what takes long is done before the first event is written, which a refused claim would wait for.
@@ -94,7 +94,7 @@ returns void
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_run ingest.import_runs;
@@ -123,7 +123,7 @@ create function ingest._replace(p_run_id uuid, p_replaces uuid)
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_run ingest.import_runs;

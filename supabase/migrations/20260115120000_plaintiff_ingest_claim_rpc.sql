@@ -15,7 +15,7 @@ create function ingest.claim_import_run(
 returns table (run_id uuid, claim_status text)
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- a claim waits for other claims, not for a publication
 set lock_timeout = '2s'
 as $$
@@ -156,7 +156,7 @@ create function ingest.heartbeat_import_run(
 returns boolean
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_run ingest.import_runs;
@@ -200,7 +200,7 @@ create function ingest.finalize_import_run(
 returns text
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_run ingest.import_runs;
@@ -308,7 +308,7 @@ create function ingest.reconcile_import_run(
 returns table (is_valid boolean, expected_count integer, actual_count integer, delta integer)
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -4,7 +4,7 @@ create function ingest.rollback_import_run(p_run_id uuid, p_reason text default 
 returns table (success boolean, rows_affected integer)
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -38,7 +38,7 @@ create function ingest.release_import_run(p_run_id uuid, p_reason text default n
 returns boolean
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_run ingest.import_runs;
@@ -75,7 +75,7 @@ returns table (
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     select
@@ -106,7 +106,7 @@ returns setof uuid
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     select k.dedupe_key
@@ -128,7 +128,7 @@ create function ingest.preview_rollback(p_run_id uuid)
 returns table (rows_affected integer, rows_gone integer, rows_passed integer, heirs jsonb, referenced_by jsonb)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

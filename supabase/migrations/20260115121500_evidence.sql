@@ -89,7 +89,7 @@ returns bytea
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- Pairing level by level, the odd last one going up as it is, splits each range at the largest power of two below
@@ -121,7 +121,7 @@ create function ingest.take_checkpoint()
 returns integer
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_checkpoint_no integer;
@@ -173,7 +173,7 @@ returns ingest.run_recount
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     select row(
@@ -197,7 +197,7 @@ returns table (chunk_no integer, attempt integer, records integer, first_row int
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select
         l.chunk_no,
@@ -219,7 +219,7 @@ returns table (row_number integer, dedupe_key uuid, owner_run_id uuid, owner_row
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     -- The representative of a key is the earliest record that a completed run of the source system holds.
@@ -247,7 +247,7 @@ returns table (dedupe_key uuid, owner_run_id uuid, owner_row_number integer, own
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     select k.dedupe_key, k.owner_run_id, k.owner_row_number, r.status::text, r.publish_seq is not null
@@ -270,7 +270,7 @@ returns table (import_run_id uuid, relation text)
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     with recursive landed as (  -- one look into the index for each run, however many rows it has
         (select l.import_run_id from ingest.landed_rows as l order by l.import_run_id limit 1)

@@ -25,9 +25,9 @@ begin
 end
 $$;
 
--- A caller owns its temporary schema, and under an empty path that schema comes first for the names of types: a domain
--- pg_temp.text would run its check, code of the caller's, as moat_owner. Named last, it is never looked into. How string
--- literals are read is the caller's setting too: '\s' would become 's'.
+-- How string literals are read is the caller's setting: '\s' could become 's'. (So is the path, which every function sets:
+-- a caller owns its temporary schema, and under an empty path that schema comes first for the names of types, so that a
+-- domain pg_temp.text would run its check, code of the caller's, as moat_owner. Named last, it is never looked into.)
 do $$
 declare
     v_function regprocedure;
@@ -35,9 +35,7 @@ begin
     for v_function in
         select p.oid::regprocedure from pg_catalog.pg_proc as p where p.pronamespace = 'ingest'::regnamespace
     loop
-        execute format(
-            'alter function %s set search_path = pg_catalog, pg_temp set standard_conforming_strings = on', v_function
-        );
+        execute format('alter function %s set standard_conforming_strings = on', v_function);
     end loop;
 end
 $$;

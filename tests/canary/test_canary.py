@@ -16,6 +16,7 @@ from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.embedded import EmbeddedServer
 
 COMMIT = ("--commit", "--json", "--verbose")
+IMPATIENT = ("--patience", "0")  # what is said again succeeds, or waits again
 PAUSE, SECOND_PAUSE = 4711, 4712
 
 
@@ -197,6 +198,7 @@ def test_a_database_that_fails_on_a_row_does_not_tell(scene: Scene) -> None:
 
 LAND_TWICE = """
 import logging, sys
+from dataclasses import replace
 from plaintiff_moat.delivery import open_delivery
 from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import connect, resolve
@@ -211,17 +213,18 @@ with connect(resolve()) as conn:
     claim = client.claim("manual", delivery.batch_id, delivery.scan.file_hash, delivery.filename)
     chunk = delivery.scan.chunks[0]
     rows = delivery.rows(chunk)
-    for frame in (rows.with_columns(judgment_amount=rows["court"]), rows, rows):
+    other = replace(chunk, number=1)
+    for landed, frame in ((chunk, rows.with_columns(judgment_amount=rows["court"])), (chunk, rows), (other, rows)):
         try:
-            land(conn, client.lease(claim.run_id), chunk, frame)
+            land(conn, client.lease(claim.run_id), landed, frame)
         except Exception:
             logging.exception("not landed: %s", frame.rows()[0])
     conn.execute("insert into ingest.import_runs (filename) values (%s)", [rows["court"][0]])
 """
 
 
-def test_a_program_that_lands_a_chunk_twice_does_not_tell(scene: Scene) -> None:
-    """A value that is no number, a chunk landed twice, and an error that nobody catches, with `install()` alone."""
+def test_a_program_that_lands_rows_twice_does_not_tell(scene: Scene) -> None:
+    """A value that is no number, rows that are there already, and an error that nobody catches, with `install()` alone."""
     assert scene.moat(str(scene.file()), python=("-c", LAND_TWICE)) == 1
     assert [state for state in ("22P02", "23505", "23502") if state not in scene.said("stderr")] == []
     assert scene.leaks() == {}
@@ -243,7 +246,7 @@ def test_an_end_from_outside_does_not_tell(scene: Scene, end: str) -> None:
     scene.pause_at(2, PAUSE)
     scene.execute(f"select pg_advisory_lock({PAUSE})")
     function = {"terminate": "pg_terminate_backend", "cancel": "pg_cancel_backend"}[end]
-    with scene.started("import", str(scene.file()), *COMMIT) as process:
+    with scene.started("import", str(scene.file()), *COMMIT, *IMPATIENT) as process:
         scene.execute(f"select {function}({scene.until_waiting('advisory')})")
     assert process.returncode in {2, 3}
     assert scene.leaks() == {}
@@ -257,7 +260,7 @@ def test_a_deadlock_does_not_tell(scene: Scene, db_url: str) -> None:
     with (
         connect(Database(db_url, embedded=True), autocommit=False) as other,
         ThreadPoolExecutor(1) as pool,
-        scene.started("import", str(scene.file()), *COMMIT) as process,
+        scene.started("import", str(scene.file()), *COMMIT, *IMPATIENT) as process,
     ):
         scene.until_waiting("advisory")
         other.execute("set local deadlock_timeout = '1min'")

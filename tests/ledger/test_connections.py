@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from plaintiff_moat.errors import DatabaseAway, DatabaseUnreachable, LeaseLost, RunFailed
+from plaintiff_moat.errors import DatabaseAway, DatabaseFull, DatabaseUnreachable, LeaseLost, RunFailed
 from plaintiff_moat.importer import Progress, import_file
 from plaintiff_moat.ledger.connect import Database
 from plaintiff_moat.ledger.connections import Connections
@@ -53,7 +53,7 @@ def test_what_passes_is_said_again_on_a_fresh_connection(ledger: Connections, sq
 def test_what_does_not_pass_is_said_once(ledger: Connections, sqlstate: str) -> None:
     """A violated constraint, a full disk, a cancelled statement or a lost lease comes as it is, the first time."""
     operation = _Failing(sqlstate, times=3)
-    with pytest.raises(LeaseLost if sqlstate == "ML001" else psycopg.Error):
+    with pytest.raises({"ML001": LeaseLost, "53100": DatabaseFull}.get(sqlstate, psycopg.Error)):
         ledger.do(operation)
     assert len(operation.backends) == 1
 
