@@ -224,7 +224,7 @@ with connect(resolve()) as conn:
 
 
 def test_a_program_that_lands_rows_twice_does_not_tell(scene: Scene) -> None:
-    """A value that is no number, rows that are there already, and an error that nobody catches, with `install()` alone."""
+    """A value that is no number, rows that are there already, an error that nobody catches, with `install()` alone."""
     assert scene.moat(str(scene.file()), python=("-c", LAND_TWICE)) == 1
     assert [state for state in ("22P02", "23505", "23502") if state not in scene.said("stderr")] == []
     assert scene.leaks() == {}
