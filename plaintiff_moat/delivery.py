@@ -42,8 +42,12 @@ class Delivery:
 
     @property
     def reader_fingerprint(self) -> str:
-        """Equal for two deliveries whose bytes would give the same rows in the same chunks."""
-        return f"{READER_VERSION}:{CHUNK_BYTES}:{self.mapping.fingerprint}"
+        """Equal for two deliveries whose bytes would give the same rows in the same chunks; says how they are read."""
+        dialect, mapping = self.scan.dialect, self.mapping.mapping
+        return (
+            f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes, {dialect.encoding} with {dialect.delimiter!r} and"
+            f" {dialect.quote!r}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
+        )
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
         """The chunk's records as they are landed. Raises SourceChanged when its bytes are not those scanned."""

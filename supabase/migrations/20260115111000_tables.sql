@@ -129,7 +129,7 @@ comment on column ingest.import_runs.completed_at is 'When the run was published
 comment on column ingest.import_runs.rolled_back_at is 'When the run was undone.';
 comment on column ingest.import_runs.rollback_reason is 'Why the run was undone.';
 comment on column ingest.import_runs.publish_seq is 'Order of publication within the source system; stays after a rollback.';
-comment on column ingest.import_runs.reader_fingerprint is 'Mapping and reader version that produced the landed rows; a run is never continued under another.';
+comment on column ingest.import_runs.reader_fingerprint is 'How the file is read: reader, chunks, dialect and mapping; a run is never continued under another.';
 comment on column ingest.import_runs.expected_count is
     'The independent count that came with the claim; nobody changes it afterwards, and no other count completes the run.';
 comment on column ingest.import_runs.ended_attempt is 'The attempt whose holder itself reported the end (finalize or reconcile).';
