@@ -30,6 +30,7 @@ _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 
 _CLASSIC = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 4, 4, 3)})
 _PRINTED_GROUP, _PRINTED_END = 4, 3  # the least that networks print as a group, and as the last one
+_SSN_DIGITS, _BESIDE_SSN = 9, 3  # and the most groups beside them that are looked at
 _WIDEST = 12  # a wider one is a number of its own: `%(process)d %(thread)d` is 4 and 15 digits
 # Thirteen digits after a plus are a telephone in two countries whose code is also a card's prefix, Austria's and
 # Germany's; a plus behind a letter is a space in a form's encoding.
@@ -41,7 +42,8 @@ _CHAIN = re.compile(rb"0(?<!00)(?:[-._+ \n]*+0){12,}+")
 _DECIMAL = re.compile(rb"0{1,6}\.0++")  # most chains in a log are a float; to say so later takes five times the time
 _GROUP = re.compile(rb"0+")
 _MARK = rb" {0,2}[,=\x01]{1,2} {0,2}"
-_MARKED = re.compile(rb"0000(?<!00000)M(?:0000M0000M0{3,4}(?:M000)?|000000M0{4,5})(?!0)".replace(b"M", _MARK))
+# Ahead and not behind: what begins within a match that is no number may be one.
+_MARKED = re.compile(rb"0000(?<!00000)(?=(M(?:0000M0000M0{3,4}(?:M000)?|000000M0{4,5}))(?!0))".replace(b"M", _MARK))
 
 
 def cards(reading: bytes, shape: bytes) -> Iterator[Span]:
@@ -59,9 +61,9 @@ def cards(reading: bytes, shape: bytes) -> Iterator[Span]:
 def marked_cards(reading: bytes, shape: bytes) -> Iterator[Span]:
     """Spans of numbers in printed grouping that any other mark joins: `4111/1111/1111/1111`, `4111, 1111, …`."""
     for marked in _MARKED.finditer(shape):
-        groups = [group.span() for group in _GROUP.finditer(shape, *marked.span())]
+        groups = [group.span() for group in _GROUP.finditer(shape, marked.start(), marked.end(1))]
         if _one_gap(reading, groups) and _is_number(reading, groups) and not _is_listed(reading, shape, groups):
-            yield marked.span()
+            yield marked.start(), marked.end(1)
 
 
 def _is_listed(reading: bytes, shape: bytes, groups: list[Span]) -> bool:
@@ -103,6 +105,19 @@ def _in_chain(reading: bytes, groups: list[Span]) -> Iterator[Span]:
                 yield groups[taken][0], groups[first - 1][1]
             yield groups[first][0], groups[after - 1][1]
             taken = max(taken, after)
+    yield from _around_nine_digits(reading, groups)
+
+
+def _around_nine_digits(reading: bytes, groups: list[Span]) -> Iterator[Span]:
+    """Numbers in three groups or more, one of nine digits: alone these would be hidden, and the others be shown."""
+    sizes = [*map(_size, groups)]
+    for at in [at for at, size in enumerate(sizes) if size == _SSN_DIGITS]:
+        for first in range(max(0, at - _BESIDE_SSN), at + 1):
+            for after in range(max(at + 1, first + 3), min(at + _BESIDE_SSN, len(groups)) + 1):
+                if sum(sizes[first:after]) > _LONGEST:
+                    break
+                if sum(sizes[first:after]) >= _SHORTEST and _fills(reading, groups[first:after]):
+                    yield groups[first][0], groups[after - 1][1]
 
 
 def _printed_number(reading: bytes, groups: list[Span], first: int) -> int:

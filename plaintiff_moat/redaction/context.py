@@ -18,7 +18,9 @@ _HEX = "[0-9A-Fa-f]"
 _PIECE = "[0-9A-Fa-f]{1,4}"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _GAP = "[-._+\\s]"
-_TAIL = f"{_GAP}{{1,3}}[0-9]{{2,6}}{_GAP}{{1,3}}[0-9]{{4}}"  # what follows the first group of a number
+# What follows the first group of a number; of a card's, which any mark can join; and of a card's at its least.
+_TAIL = f"(?:{_GAP}{{1,3}}[0-9]{{2,6}}{_GAP}{{1,3}}[0-9]{{4}}|[/:|*~,;#=][0-9]{{4,6}}[/:|*~,;#=][0-9]{{4}})"
+_TAIL_OF_CARD = f"{_GAP}{{1,3}}[0-9]{{4,6}}{_GAP}{{1,3}}[0-9]{{4}}"
 _OFFSET = "[-+](?:0[0-9]|1[0-4]):?[0-5][0-9]"
 
 # An integer part as long as a number to hide is taken for one: two numbers with a dot between, not a fraction.
@@ -60,7 +62,7 @@ def _innocent() -> re.Pattern[bytes]:
     # Fractions of a second, with the offset from UTC. A comma before them also ends a cell: what follows it is
     # a fraction where a log's line goes on with a space, or where an offset says so.
     | :[0-5][0-9]:[0-5][0-9] (\.[0-9]{{1,9}}(?:[ ]?{_OFFSET})?|,[0-9]{{3}}(?=\s)|,[0-9]{{9}}(?=Z|{_OFFSET}))
-      (?![0-9]|[-._][0-9])
+      (?![0-9]|[-._][0-9]) (?<!:[0-9]{{2}}\.[0-9]{{4}}(?={_TAIL_OF_CARD}))
     | (?<![0-9]) (?:
         # An address of IPv4.
         (?<![0-9]\.) ({_OCTET}(?:\.{_OCTET}){{3}}) (?![0-9]|\.[0-9])

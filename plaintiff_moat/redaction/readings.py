@@ -110,6 +110,14 @@ class Decoded:
         """The span of the reading that this span of the text is read as."""
         return bisect_left(self._where(), span[0]), bisect_left(self._where(), span[1])
 
+    def joins(self, span: Span, as_printed: bytes) -> bool:
+        """Whether a digit stands beside this span of the text here, and as it is printed none does."""
+        first, after = self.of(span)
+        return (
+            self.reading[max(0, first - 1) : first].isdigit()
+            and not as_printed[max(0, span[0] - 1) : span[0]].isdigit()
+        ) or (self.reading[after : after + 1].isdigit() and not as_printed[span[1] : span[1] + 1].isdigit())
+
     def _where(self) -> list[int]:
         if self._origins is None:
             self._origins = list(compress(range(len(self._aligned)), self._aligned.translate(_IS_VISIBLE)))

@@ -69,14 +69,15 @@ def find(text: str) -> list[Finding]:
 def _confirmed(found: list[Finding], reading: bytes, decoded: Decoded | None) -> list[Finding]:
     """What is still found once everything innocent around it, in either reading, is out of the way."""
     numbers = sorted((start, end) for start, end, _ in found)
-    spans = list(innocents(reading, numbers))
-    if decoded:
-        spans += map(decoded.original, innocents(decoded.reading, list(map(decoded.of, numbers))))
+    as_printed = list(innocents(reading, numbers))
+    as_decoded = innocents(decoded.reading, list(map(decoded.of, numbers))) if decoded else ()
+    spans = [*as_printed, *(decoded.original(span) for span in as_decoded if decoded)]
     if spans:
-        reading = blanked(reading, spans)
-        found = _in_reading(reading, reading.translate(_SHAPE, _SEPARATORS), is_escaped=True)
+        clear = blanked(reading, spans)
+        found = _in_reading(clear, clear.translate(_SHAPE, _SEPARATORS), is_escaped=True)
         if decoded:
-            found += _in_decoded(decoded.blanked(spans))
+            of_more = {span for span in as_printed if decoded.joins(span, reading)}
+            found += _in_decoded(decoded.blanked([span for span in spans if span not in of_more]))
     return _without_overlap(found) if len(found) > 1 else found
 
 

@@ -125,6 +125,7 @@ begin
     end if;
     if p_decoded and (
         p_left ~ '(?:%|[%\\&][0-9A-Za-z#;{}%\\&]{1,30})[-._+\s]{0,3}$'
+        or p_left ~ '\\$' and p_right ~ '^[0-3][0-7]{2}'  -- octal
         or v_after ~ '^[-._+\s]{0,3}(?:%[0-9A-Fa-f]{2}|\\|&(?:#|[A-Za-z]{2,}))'
     ) then
         return null;
@@ -153,9 +154,9 @@ begin
     if right(p_left, 1) || left(v_after, 1) ~ '[-0-9A-Za-z]' then
         -- a memory address, a digest, a UUID
         v_word := lower(
-            substring(p_left from '[0-9A-Za-z]*$') || v_number || substring(v_after from '^[0-9A-Za-z]*')
+            substring(p_left from '[0-9A-Fa-f]*$') || v_number || substring(v_after from '^[0-9A-Fa-f]*')
         );
-        if v_word ~ '^0x[0-9a-f]{10,}$'
+        if p_left ~ '(?:^|[^0-9A-Za-z])0x[0-9A-Fa-f]*$' and v_after ~ '^[0-9A-Fa-f]*(?![0-9A-Za-z])'
             or v_word ~ '^[0-9a-f]*[a-f][0-9a-f]*$' and length(v_word) in (16, 24, 32, 40, 56, 64, 96, 128)
             or right(p_left, 36 - length(v_number)) || v_number || left(v_after, 36 - length(v_number))
                 ~* '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
@@ -197,15 +198,16 @@ declare
     c_folds_to constant text := '0123456789012345678901234567890123456789------------               ........'
         || E'\n\n\n';
     -- escapes of the commonest separators: percent, backslash, HTML
-    c_dash constant text := '%(?:25){0,4}(?:2[Dd]|[Ee]2%80%9[0-5]|[Ee]2%88%92)'
-        '|\\{1,4}(?:x2[Dd]|u002[Dd]|u201[0-5]|u2212|xe2\\{1,4}x80\\{1,4}x9[0-5])'
+    c_dash constant text := '%(?:25){0,4}(?:2[Dd]|[Ee]2%(?:25){0,4}80%(?:25){0,4}9[0-5]|[Ee]2%(?:25){0,4}88%(?:25){0,4}92'
+        '|u201[0-5]|u2212|u002[Dd])'
+        '|\\{1,4}(?:x2[Dd]|055|u002[Dd]|u201[0-5]|u2212|xe2\\{1,4}x80\\{1,4}x9[0-5]|342\\{1,4}200\\{1,4}22[0-5])'
         '|&(?:amp;){0,4}(?:#45(?![0-9]);?|#[xX]2[Dd](?![0-9A-Fa-f]);?|#(?:821[23]|8208|8209|8210|8211|8722);'
         '|#[xX](?:201[0-5]|2212);|(?:hyphen|dash|ndash|mdash|minus);)';
-    c_space constant text := '%(?:25){0,4}(?:20|[Cc]2%[Aa]0)|\\{1,4}(?:x20|xa0|u0020|u00[Aa]0|u2009|u202[Ff]|r|t)'
+    c_space constant text := '%(?:25){0,4}(?:20|[Cc]2%(?:25){0,4}[Aa]0)|\\{1,4}(?:x20|xa0|040|u0020|u00[Aa]0|u2009|u202[Ff]|r|t)'
         '|&(?:amp;){0,4}(?:#(?:32|160|8201|8239);|#[xX](?:20|[Aa]0|2009|202[Ff]);|(?:nbsp|ensp|emsp|thinsp);)';
-    c_dot constant text := '%(?:25){0,4}2[Ee]|\\{1,4}(?:x2[Ee]|u002[Ee])|&(?:amp;){0,4}(?:#46;|#[xX]2[Ee];|period;)';
+    c_dot constant text := '%(?:25){0,4}2[Ee]|\\{1,4}(?:x2[Ee]|056|u002[Ee])|&(?:amp;){0,4}(?:#46;|#[xX]2[Ee];|period;)';
     c_break constant text := '%(?:25){0,4}0[Aa]|\\{1,4}(?:n|u000[Aa])|&(?:amp;){0,4}#10;';
-    c_nothing constant text := '%(?:25){0,4}[Cc]2%[Aa][Dd]|\\{1,4}(?:xad|u00[Aa][Dd]|u200[BbCcDd]|u[Ff][Ee][Ff][Ff])'
+    c_nothing constant text := '%(?:25){0,4}[Cc]2%(?:25){0,4}[Aa][Dd]|\\{1,4}(?:xad|u00[Aa][Dd]|u200[BbCcDd]|u[Ff][Ee][Ff][Ff])'
         '|&(?:amp;){0,4}(?:#(?:173|8203|8204|8205);|#[xX](?:[Aa][Dd]|200[BbCcDd]);|(?:shy|zwj|zwnj);)';
     c_escape constant text := c_dash || '|' || c_space || '|' || c_dot || '|' || c_break || '|' || c_nothing;
     c_worth_a_look constant text := '[0-9]{9}|[0-9]{3}(?:-[0-9]{6}|[^0-9]{1,16}[0-9]{2}[^0-9]{1,16}[0-9]{4})'

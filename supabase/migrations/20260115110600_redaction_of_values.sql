@@ -11,11 +11,11 @@ as $$
     -- Those of plaintiff_moat/redaction/keys.py, where their sources stand; a test holds the two lists together.
     select array[
         'ssn', 'ssno', 'ssnum', 'ssnumber', 'ssnbr',
-        'socsec', 'socialsec', 'socialno', 'socialnumber', 'socialsecurity', 'socialinsurance', 'sin',
-        'itin', 'tin', 'ein', 'fein', 'taxid', 'taxidnumber', 'taxno', 'taxnumber', 'taxpayerid', 'fedid', 'federalid',
+        'socsec', 'socsecno', 'socsecnum', 'socsecnumber', 'socialsec', 'socialno', 'socialnumber', 'socialsecurity', 'socialinsurance', 'sin',
+        'itin', 'tin', 'tinno', 'tinnum', 'tinnumber', 'ein', 'fein', 'taxid', 'taxidnumber', 'taxno', 'taxnumber', 'taxpayerid', 'fedid', 'federalid',
         'dob', 'dateofbirth', 'datebirth', 'birthdate', 'birthdt', 'birthday',
         'cardnumber', 'cardno', 'cardnum', 'cardnbr', 'ccnumber', 'ccno', 'ccnum', 'creditcard', 'debitcard',
-        'cvv', 'cvc', 'cvn', 'securitycode',
+        'cardpan', 'pannumber', 'cvv', 'cvc', 'cvn', 'csccode', 'cardcsc', 'securitycode',
         'accountnumber', 'accountno', 'accountnum', 'accountnbr', 'acctnumber', 'acctno', 'acctnum', 'acctnbr',
         'bankaccount', 'bankacct', 'iban', 'routingnumber', 'routingno', 'abanumber',
         'driverslic', 'driverlic',
@@ -48,8 +48,8 @@ begin
         regexp_replace(v_key, '[^0-9A-Za-z\u0080-\U0010ffff]+', '', 'g'),
         'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'
     );
-    if v_whole ~ ('^ssn|ssn$|^(?:token|secret|pan|cc|ss|social)$|socialsecurity|socialinsurance|creditcard|debitcard'
-        '|cardnumber|taxpayerid|dateofbirth')
+    if v_whole ~ ('^ssn|ssn$|^(?:token|secret|pan|csc|cc|ss|social)$|socialsecurity|socialinsurance|creditcard|debitcard'
+        '|cardnumber|cardverification|taxpayerid|taxidentification|dateofbirth')
     then
         return true;
     end if;
