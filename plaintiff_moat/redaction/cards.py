@@ -30,6 +30,7 @@ _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 
 _CLASSIC = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 4, 4, 3)})
 _PRINTED_GROUP, _PRINTED_END = 4, 3  # the least that networks print as a group, and as the last one
+_FOURS = 4  # groups in the commonest print
 _SSN_DIGITS, _BESIDE_SSN = 9, 3  # and the most groups beside them that are looked at
 _WIDEST = 12  # a wider one is a number of its own: `%(process)d %(thread)d` is 4 and 15 digits
 # Thirteen digits after a plus are a telephone in two countries whose code is also a card's prefix, Austria's and
@@ -62,8 +63,9 @@ def marked_cards(reading: bytes, shape: bytes) -> Iterator[Span]:
     """Spans of numbers in printed grouping that any other mark joins: `4111/1111/1111/1111`, `4111, 1111, …`."""
     for marked in _MARKED.finditer(shape):
         groups = [group.span() for group in _GROUP.finditer(shape, marked.start(), marked.end(1))]
-        if _one_gap(reading, groups) and _is_number(reading, groups) and not _is_listed(reading, shape, groups):
-            yield marked.start(), marked.end(1)
+        for number in (groups, groups[:_FOURS]):  # what may stand behind four fours is not always the number's
+            if _one_gap(reading, number) and _is_number(reading, number) and not _is_listed(reading, shape, number):
+                yield number[0][0], number[-1][1]
 
 
 def _is_listed(reading: bytes, shape: bytes, groups: list[Span]) -> bool:

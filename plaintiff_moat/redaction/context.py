@@ -18,9 +18,21 @@ _HEX = "[0-9A-Fa-f]"
 _PIECE = "[0-9A-Fa-f]{1,4}"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _GAP = "[-._+\\s]"
-# What follows the first group of a number; of a card's, which any mark can join; and of a card's at its least.
-_TAIL = f"(?:{_GAP}{{1,3}}[0-9]{{2,6}}{_GAP}{{1,3}}[0-9]{{4}}|[/:|*~,;#=][0-9]{{4,6}}[/:|*~,;#=][0-9]{{4}})"
-_TAIL_OF_CARD = f"{_GAP}{{1,3}}[0-9]{{4,6}}{_GAP}{{1,3}}[0-9]{{4}}"
+_MARK = "[-._+\\s/:|*~,;#=]"
+# What follows the first group of a number, of which a card's can be joined by any mark, and of a card as it is printed.
+_TAIL = f"(?:{_GAP}{{1,3}}[0-9]{{2,6}}{_GAP}{{1,3}}[0-9]{{4}}|{_MARK}[0-9]{{4,6}}{_MARK}[0-9]{{4}})"
+_TAIL_OF_CARD = (
+    f"{_GAP}{{1,3}}(?:[0-9]{{4}}{_GAP}{{1,3}}[0-9]{{4}}{_GAP}{{1,3}}[0-9]{{3}}|[0-9]{{6}}{_GAP}{{1,3}}[0-9]{{4}})"
+)
+
+
+def _not_behind(*sizes: int) -> str:
+    """A pattern's assertion that these groups of a number do not stand in front."""
+    spelled = ("".join(f"[0-9]{{{size}}}{_MARK}{{{gap}}}" for size in sizes) for gap in (1, 2, 3))
+    return "".join(f"(?<!{groups})" for groups in spelled)
+
+
+_NO_HEAD = _not_behind(1, 2) + _not_behind(4, 4) + _not_behind(4, 6)
 _OFFSET = "[-+](?:0[0-9]|1[0-4]):?[0-5][0-9]"
 
 # An integer part as long as a number to hide is taken for one: two numbers with a dot between, not a fraction.
@@ -52,7 +64,7 @@ def _innocent() -> re.Pattern[bytes]:
     # any other length it does not count (`abc123456789` is a number that somebody glued to letters), nor where all
     # of it but the ends is a card's number of digits, nor where its first or last digits are a group of a number.
     (?:(?<!{_HEX})|(?<=%[0-9]{{2}})) (?={_HEX}{{8}})
-    (?<![0-9]{_GAP}[0-9]{{2}}{_GAP}) (?<![0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}) (?<![0-9]{{4}}{_GAP}[0-9]{{6}}{_GAP}) (?:
+    {_NO_HEAD} (?:
         ({_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})
       | (?={_HEX}{{16}}) (?=[0-9]*+[A-Fa-f]) (?![A-Fa-f]*+[0-9]{{13,}}+[A-Fa-f]*+(?![0-9]))
         ({"|".join(f"{_HEX}{{{length}}}" for length in (16, 24, 32, 40, 56, 64, 96, 128))})
@@ -65,9 +77,9 @@ def _innocent() -> re.Pattern[bytes]:
       (?![0-9]|[-._][0-9]) (?<!:[0-9]{{2}}\.[0-9]{{4}}(?={_TAIL_OF_CARD}))
     | (?<![0-9]) (?:
         # An address of IPv4.
-        (?<![0-9]\.) ({_OCTET}(?:\.{_OCTET}){{3}}) (?![0-9]|\.[0-9])
+        {_not_behind(4, 4, 4)} (?<![0-9]\.) ({_OCTET}(?:\.{_OCTET}){{3}}) (?![0-9]|\.[0-9])
         # ZIP+4.
-      | (?<![0-9]-) ([0-9]{{5}}-[0-9]{{4}}) (?![0-9]|-[0-9])
+      | (?<![0-9]-) ([0-9]{{5}}-[0-9]{{4}}) (?![0-9]|-[0-9]|{_TAIL_OF_CARD})
       )
     # An address or a net of IPv6, of so many groups that a card number could be read into them.
     | (?<![0-9A-Za-z:]) (?={_PIECE}:) (

@@ -25,6 +25,8 @@ _PADDING = "\x00"  # fills a resolved escape up to the length it had, so that of
 _INVISIBLE = bytes([*range(9), *range(14, 32), 127])
 _IS_VISIBLE = bytes(byte not in _INVISIBLE for byte in range(256))
 _PLAIN = frozenset("0123456789-._+ \t\n\r\v\f")
+_OF_NUMBERS = frozenset(char.encode() for char in _PLAIN)
+_DIGITS, _WITHOUT_WIDTH = b"0123456789", _INVISIBLE.replace(_PADDING.encode(), b"")
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _BY_CATEGORY = {"Pd": "-", "Zs": " ", "Zl": "\n", "Zp": "\n", "Cf": HIDDEN, "Cc": HIDDEN, "Mn": HIDDEN, "Me": HIDDEN}
@@ -111,12 +113,20 @@ class Decoded:
         return bisect_left(self._where(), span[0]), bisect_left(self._where(), span[1])
 
     def joins(self, span: Span, as_printed: bytes) -> bool:
-        """Whether a digit stands beside this span of the text here, and as it is printed none does."""
+        """Whether this span of the text goes on in this reading, as a number can, where it ends as it is printed."""
         first, after = self.of(span)
-        return (
-            self.reading[max(0, first - 1) : first].isdigit()
-            and not as_printed[max(0, span[0] - 1) : span[0]].isdigit()
-        ) or (self.reading[after : after + 1].isdigit() and not as_printed[span[1] : span[1] + 1].isdigit())
+        return any(
+            here != printed and here in _OF_NUMBERS
+            for here, printed in (
+                (self.reading[max(0, first - 1) : first], as_printed[max(0, span[0] - 1) : span[0]]),
+                (self.reading[after : after + 1], as_printed[span[1] : span[1] + 1]),
+            )
+        )
+
+    def glues(self, span: Span, as_printed: bytes) -> bool:
+        """Whether this span of the text is one only because digits were decoded or what has no width was dropped."""
+        pairs = zip(self._aligned[slice(*span)], as_printed[slice(*span)], strict=True)
+        return any((here != printed and here in _DIGITS) or here in _WITHOUT_WIDTH for here, printed in pairs)
 
     def _where(self) -> list[int]:
         if self._origins is None:

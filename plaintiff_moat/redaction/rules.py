@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from plaintiff_moat.redaction.cards import cards, marked_cards
-from plaintiff_moat.redaction.context import blanked, in_fraction, innocents, of_amount
+from plaintiff_moat.redaction.context import Span, blanked, in_fraction, innocents, of_amount
 from plaintiff_moat.redaction.readings import HIDDEN, Decoded, decode, printed
 
 __all__ = ["Finding", "find"]
@@ -69,15 +69,18 @@ def find(text: str) -> list[Finding]:
 def _confirmed(found: list[Finding], reading: bytes, decoded: Decoded | None) -> list[Finding]:
     """What is still found once everything innocent around it, in either reading, is out of the way."""
     numbers = sorted((start, end) for start, end, _ in found)
-    as_printed = list(innocents(reading, numbers))
-    as_decoded = innocents(decoded.reading, list(map(decoded.of, numbers))) if decoded else ()
-    spans = [*as_printed, *(decoded.original(span) for span in as_decoded if decoded)]
-    if spans:
+    spans = list(innocents(reading, numbers))
+    spans_decoded: list[Span] = []
+    if decoded:
+        # What is innocent in one reading is so in the other as well, unless escapes make something else of it there.
+        as_decoded = list(map(decoded.original, innocents(decoded.reading, list(map(decoded.of, numbers)))))
+        spans_decoded = [*as_decoded, *(span for span in spans if not decoded.joins(span, reading))]
+        spans += [span for span in as_decoded if not decoded.glues(span, reading)]
+    if spans or spans_decoded:
         clear = blanked(reading, spans)
         found = _in_reading(clear, clear.translate(_SHAPE, _SEPARATORS), is_escaped=True)
         if decoded:
-            of_more = {span for span in as_printed if decoded.joins(span, reading)}
-            found += _in_decoded(decoded.blanked([span for span in spans if span not in of_more]))
+            found += _in_decoded(decoded.blanked(spans_decoded))
     return _without_overlap(found) if len(found) > 1 else found
 
 

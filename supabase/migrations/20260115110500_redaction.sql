@@ -145,7 +145,8 @@ begin
     if v_size > 4 or not v_is_card then
         if right(p_left, 1) in ('.', ',')
             and p_left ~ '(?:^|[^0-9])(?:[0-9]{1,8}|[0-9]{10,12})[.]$|:[0-9]{2}:[0-9]{2},$'
-            or not v_is_card and v_after ~ '^[.][0-9]{2}(?![0-9A-Za-z_]|[-.][0-9A-Za-z])'
+            or p_left ~ (c_unknown || '[0-9]{1,12}[.]$')
+            or not v_is_card and v_after ~ '^[.][0-9]{2}(?:[A-Za-z]{3})?(?![0-9A-Za-z_]|[-.][0-9A-Za-z])'
             or v_size = 13 and right(p_left, 1) = '+'
         then
             return null;
@@ -157,7 +158,10 @@ begin
             substring(p_left from '[0-9A-Fa-f]*$') || v_number || substring(v_after from '^[0-9A-Fa-f]*')
         );
         if p_left ~ '(?:^|[^0-9A-Za-z])0x[0-9A-Fa-f]*$' and v_after ~ '^[0-9A-Fa-f]*(?![0-9A-Za-z])'
-            or v_word ~ '^[0-9a-f]*[a-f][0-9a-f]*$' and length(v_word) in (16, 24, 32, 40, 56, 64, 96, 128)
+            or v_word ~ '^[0-9a-f]*[a-f][0-9a-f]*$' and (
+                length(v_word) in (16, 24, 32, 40, 56, 64, 96, 128)
+                or length(v_word) > 16 and p_left ~ '(?:%|\\[ux]?)[0-9A-Fa-f]*$'
+            )
             or right(p_left, 36 - length(v_number)) || v_number || left(v_after, 36 - length(v_number))
                 ~* '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
             or p_left ~ (c_unknown || '[-0-9A-Za-z]*$') or v_after ~ ('^[-0-9A-Za-z]*' || c_unknown)

@@ -118,6 +118,40 @@ def test_neighbouring_numbers_do_not_save_a_card_in_printed_groups(text: str, ca
     assert redact(text.format(card, card)) == text.format(CARD_TOKEN, CARD_TOKEN)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("0264;5380,4666,7447,7700", "0264;[CARD]"),
+        ("8170/7124/8426/9201%010", "[CARD]%010"),
+        ("12:00:01.6011 3779 0000 0004", "12:00:01.[CARD]"),
+        ("12 4588550.274.157634572 12", "12 [CARD] 12"),
+        ("12 4588550 274 157634572", "12 [CARD]"),
+        ("12345-6789 4230 9709 4293", "12345-[CARD]"),
+        ("4765 3430 2649 210.0.123.45", "[CARD].0.123.45"),
+        ("173541823504383550ff4886/8577/6664/6404", "173541823504383550ff[CARD]"),
+        ("5038 - 746383 - 13006ff80268495a", "[CARD]ff80268495a"),
+    ],
+)
+def test_what_a_card_number_shares_digits_with_does_not_save_it(text: str, shown: str) -> None:
+    """A list, an escape, a clock, postal code, address or digest that could be read into its groups."""
+    assert redact(text) == shown.replace("[CARD]", CARD_TOKEN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4724\x0112345-6789",
+        "8170%20387716%204742&shy;0x7f1234567890",
+        "345%E2%80%9329%E2%80%931239a19792784782518890",
+        "0x7f1234567890&#51;6759127661838",
+        "03:48:39.123456\x01805 19 1867",
+    ],
+)
+def test_what_is_innocent_in_one_reading_does_not_hide_a_number_of_the_other(text: str) -> None:
+    """A postal code, an address or a digest that begins within an escape, or goes on behind one, is none."""
+    assert redact(text) != text
+
+
 def test_a_uatp_number_is_known_by_its_grouping() -> None:
     """Unbroken it could be a thread's id; in groups of 4, 5 and 6 it is an airline's card."""
     number = random_card(Random(1), "1354", 15)
