@@ -18,12 +18,11 @@ _HEX = "[0-9A-Fa-f]"
 _PIECE = "[0-9A-Fa-f]{1,4}"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _GAP = "[-._+\\s]"
+_JOINT = f"(?:{_GAP}{{1,3}}|[-._+ \\t\\r]{{0,3}}[\\n\\v\\f][-._+ \\t\\r]{{0,12}})"  # or a line break and its indent
 _MARK = "[-._+\\s/:|*~,;#=]"
 # What follows the first group of a number, of which a card's can be joined by any mark, and of a card as it is printed.
-_TAIL = f"(?:{_GAP}{{1,3}}[0-9]{{2,6}}{_GAP}{{1,3}}[0-9]{{4}}|{_MARK}[0-9]{{4,6}}{_MARK}[0-9]{{4}})"
-_TAIL_OF_CARD = (
-    f"{_GAP}{{1,3}}(?:[0-9]{{4}}{_GAP}{{1,3}}[0-9]{{4}}{_GAP}{{1,3}}[0-9]{{3}}|[0-9]{{6}}{_GAP}{{1,3}}[0-9]{{4}})"
-)
+_TAIL = f"(?:{_JOINT}[0-9]{{2,6}}{_JOINT}[0-9]{{4}}|{_MARK}[0-9]{{4,6}}{_MARK}[0-9]{{4}})"
+_TAIL_OF_CARD = f"{_JOINT}(?:[0-9]{{4}}{_JOINT}[0-9]{{4}}{_JOINT}[0-9]{{3}}|[0-9]{{6}}{_JOINT}[0-9]{{4}})"
 
 
 def _not_behind(*sizes: int) -> str:
@@ -39,7 +38,7 @@ _OFFSET = "[-+](?:0[0-9]|1[0-4]):?[0-5][0-9]"
 _FRACTION = re.compile(rb"(?<![0-9])(?:[0-9]{1,8}|[0-9]{10,12})\.\Z")
 _LONGEST_INTEGER = 12
 # With the currency or without; a float's single decimal does not count.
-_CENTS = re.compile(rb"\.[0-9][0-9](?:[A-Za-z]{3})?(?![0-9A-Za-z_]|[-.][0-9A-Za-z])")
+_CENTS = re.compile(rb"\.[0-9][0-9](?:[A-Za-z]{3})?(?![0-9A-Za-z_]|[-.][0-9A-Za-z?])")  # ? as `blanked` leaves
 
 
 def in_fraction(reading: bytes, start: int) -> bool:
@@ -79,7 +78,7 @@ def _innocent() -> re.Pattern[bytes]:
         # An address of IPv4.
         {_not_behind(4, 4, 4)} (?<![0-9]\.) ({_OCTET}(?:\.{_OCTET}){{3}}) (?![0-9]|\.[0-9])
         # ZIP+4.
-      | (?<![0-9]-) ([0-9]{{5}}-[0-9]{{4}}) (?![0-9]|-[0-9]|{_TAIL_OF_CARD})
+      | {_not_behind(4, 6)} (?<![0-9]-) ([0-9]{{5}}-[0-9]{{4}}) (?![0-9]|-[0-9]|{_TAIL_OF_CARD})
       )
     # An address or a net of IPv6, of so many groups that a card number could be read into them.
     | (?<![0-9A-Za-z:]) (?={_PIECE}:) (

@@ -160,7 +160,7 @@ begin
         if p_left ~ '(?:^|[^0-9A-Za-z])0x[0-9A-Fa-f]*$' and v_after ~ '^[0-9A-Fa-f]*(?![0-9A-Za-z])'
             or v_word ~ '^[0-9a-f]*[a-f][0-9a-f]*$' and (
                 length(v_word) in (16, 24, 32, 40, 56, 64, 96, 128)
-                or length(v_word) > 16 and p_left ~ '(?:%|\\[ux]?)[0-9A-Fa-f]*$'
+                or length(v_word) > 16 and (p_decoded or p_left ~ '(?:%|\\[ux]?)[0-9A-Fa-f]*$')
             )
             or right(p_left, 36 - length(v_number)) || v_number || left(v_after, 36 - length(v_number))
                 ~* '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
