@@ -72,8 +72,9 @@ def _innocent() -> re.Pattern[bytes]:
     | (?<![0-9A-Za-z]) (0x{_HEX}{{10,128}}+) (?![0-9A-Za-z]|{_TAIL})
     # Fractions of a second, with the offset from UTC. A comma before them also ends a cell: what follows it is
     # a fraction where a log's line goes on with a space, or where an offset says so.
-    | :[0-5][0-9]:[0-5][0-9] (\.[0-9]{{1,9}}(?:[ ]?{_OFFSET}(?!{_TAIL_OF_CARD}))?|,[0-9]{{3}}(?=\s)|,[0-9]{{9}}(?=Z|{_OFFSET}))
-      (?![0-9]|[-._][0-9]) (?<!:[0-9]{{2}}\.[0-9]{{4}}(?={_TAIL_OF_CARD}))
+    | :[0-5][0-9]:[0-5][0-9] (
+        \.[0-9]{{1,9}}(?:[ ]?{_OFFSET}(?!{_TAIL_OF_CARD}))?|,[0-9]{{3}}(?=\s)|,[0-9]{{9}}(?=Z|{_OFFSET})
+      ) (?![0-9]|[-._][0-9]) (?<!:[0-9]{{2}}\.[0-9]{{4}}(?={_TAIL_OF_CARD}))
     | (?<![0-9]) (?:
         # An address of IPv4.
         {_not_behind(4, 4, 4)} (?<![0-9]\.) ({_OCTET}(?:\.{_OCTET}){{3}}) (?![0-9]|\.[0-9])
