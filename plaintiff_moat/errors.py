@@ -78,8 +78,8 @@ class NotReleased(MoatError):
 
     def __init__(self, run_id: UUID) -> None:
         super().__init__(
-            f"run {run_id} of this file was rolled back: `moat release` lets unattended imports take the file again,"
-            " `moat import` of the file itself with --commit takes it at once"
+            f"run {run_id} of these bytes was rolled back: `moat release {run_id} --reason TEXT` lets unattended"
+            " imports take the file again, `moat import FILE --commit` of the file itself takes it at once"
         )
         self.run_id = run_id
 

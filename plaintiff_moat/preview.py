@@ -14,7 +14,7 @@ from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery, other_delivery_of_batch
-from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run_of_delivery
+from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["preview_file"]
@@ -42,17 +42,21 @@ def preview_file(
     started = time.monotonic()
     database = resolve(database)
     delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+    with connect(database) as conn:
+        require_migrated(conn)
+        live = live_run_of_delivery(conn, *delivery.identity)
     tally = Tally()
     keys: list[pl.Series] = []
-    for rows in _first_rows(delivery, limit):
+    is_duplicate = _claim_status(live) is ClaimStatus.DUPLICATE  # of which an import would read no record either
+    for rows in _first_rows(delivery, 0 if is_duplicate else limit):
         tally.add(Tally.of(rows))
         keys.append(rows.get_column("dedupe_key").drop_nulls())
     distinct = pl.concat(keys).unique() if keys else pl.Series("dedupe_key", dtype=pl.String)
 
     with connect(database) as conn:
-        require_migrated(conn)
-        live = live_run_of_delivery(conn, *delivery.identity)
-        withheld = withheld_run_of_delivery(conn, *delivery.identity) if unattended and live is None else None
+        withheld = (
+            withheld_run(conn, delivery.source_system, delivery.scan.file_hash) if unattended and live is None else None
+        )
         if withheld is not None:
             raise NotReleased(withheld)
         other = other_delivery_of_batch(conn, *delivery.identity)
@@ -64,15 +68,19 @@ def preview_file(
             for first in range(0, held.len(), KEYS_A_QUERY)
         )
     inserted = distinct.len() - known
-    counts = {
-        "id": live["id"] if live else None,
-        "status": live["status"] if live else None,
-        "rows_fetched": tally.records,
-        "rows_inserted": inserted,
-        "rows_skipped": tally.records - tally.errored - inserted,
-        "rows_errored": tally.errored,
-        "replaces": replaced,
-    }
+    counts = (
+        dict(live)
+        if live and is_duplicate
+        else {
+            "id": live["id"] if live else None,
+            "status": live["status"] if live else None,
+            "rows_fetched": tally.records,
+            "rows_inserted": inserted,
+            "rows_skipped": tally.records - tally.errored - inserted,
+            "rows_errored": tally.errored,
+        }
+    )
+    counts["replaces"] = replaced
     return ImportSummary.of_run(
         delivery, _claim_status(live), counts, tally, other=other, dry_run=True, seconds=time.monotonic() - started
     )

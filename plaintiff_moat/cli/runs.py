@@ -19,7 +19,7 @@ _COLUMNS_OF_A_LIST = {
     "rows_inserted": "inserted",
     "rows_skipped": "skipped",
     "rows_errored": "failed",
-    "created_at": "claimed at",
+    "claimed_at": "claimed at",
 }
 _COLUMNS_OF_HISTORY = {
     "seq": "no",

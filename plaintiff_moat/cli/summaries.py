@@ -31,7 +31,7 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
 
     def show(outcome: Outcome) -> None:
         ends[_show_line(outcome)] += 1
-        if outcome.summary is not None and (outcome.summary.dry_run or outcome.summary.claim_status == "claimed"):
+        if outcome.summary is not None and outcome.summary.claim_status == "claimed":
             records.update({name: getattr(outcome.summary, name) for name in _COUNTS})
 
     try:
@@ -85,7 +85,7 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
     named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
     click.echo(f"{summary.filename}  ({harmless(named)})")
     click.echo(f"  {_headline(summary)}")
-    if summary.dry_run or summary.claim_status == "claimed":
+    if summary.claim_status == "claimed":
         _show_counts(summary)
     if summary.replaces:
         click.echo(f"  {'would replace' if summary.dry_run else 'replaces'} run {summary.replaces}")
@@ -104,8 +104,8 @@ def _headline(summary: ImportSummary) -> str:
         return f"{dry}duplicate, imported already by run {summary.run_id}{rest}"
     if summary.claim_status == "in_progress":
         return (
-            f"{dry}in progress, another worker has run {summary.run_id}; try again later"
-            " (if that worker is dead: `moat rollback` frees the file at once, its lease ends by itself in 30 minutes)"
+            f"{dry}in progress, another worker has run {summary.run_id}; try again later (a worker of this machine that"
+            " died is taken over at once, one of another machine when it gave no sign of life for 30 minutes)"
         )
     return f"{dry}--commit imports it" if dry else f"{summary.status}: run {summary.run_id}"
 

@@ -1,5 +1,6 @@
 """Taking a file out again: compare two deliveries, roll a run back, release one."""
 
+from collections import Counter
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ def rollback(run: str, reason: str | None, dry_run: bool, db: str | None, as_jso
         output.show_json({"run_id": record["id"], **asdict(result)})
     else:
         output.show_record({"run_id": record["id"], **asdict(result)})
+        click.echo("no import of a folder takes its file in again before `moat release`; one of the file itself does")
 
 
 @click.command()
@@ -125,10 +127,14 @@ def _show_diff(found: "RunDiff") -> None:
         click.echo(f"  {change:<18}{getattr(found, change):>12,}")
     for column, records in found.changed_columns.items():
         click.echo(f"    {redact(column):<24}{records:>6,}")
+    named = Counter(record.change for record in found.records)
     for record in found.records:
         click.echo(f"  {record.change:<8} {_place(record)}{redact(', '.join(record.columns))}")
         for column, (in_a, in_b) in (record.values or {}).items():
             click.echo(f"    {redact(f'{column}: {_cell(in_a)} -> {_cell(in_b)}')}")
+    for change in ("added", "gone", "changed"):
+        if more := getattr(found, change) - named[change]:
+            click.echo(f"  … and {more:,} more {change}: --limit names them")
 
 
 def _counts(side: "Side") -> str:

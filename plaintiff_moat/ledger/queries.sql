@@ -125,13 +125,12 @@ where source_system = %(source_system)s::text
     and file_hash = %(file_hash)s::text
     and status <> 'rolled_back'
 
--- name: newest_undone_run
-select id, withheld
+-- name: withheld_run
+select id
 from ingest.v_runs
 where source_system = %(source_system)s::text
-    and source_batch_id = %(source_batch_id)s::text
     and file_hash = %(file_hash)s::text
-    and status = 'rolled_back'
+    and withheld
 order by created_at desc
 limit 1
 

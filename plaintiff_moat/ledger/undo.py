@@ -16,7 +16,7 @@ __all__ = [
     "keys_without_heir",
     "preview_rollback",
     "run_to_replace",
-    "withheld_run_of_delivery",
+    "withheld_run",
 ]
 
 
@@ -87,15 +87,7 @@ def run_to_replace(
     return run_id
 
 
-def withheld_run_of_delivery(
-    conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str
-) -> UUID | None:
-    """The newest undone run of this delivery if nobody has released it, where no other has taken its place."""
-    rows = rows_of(
-        conn,
-        "newest_undone_run",
-        source_system=source_system,
-        source_batch_id=source_batch_id,
-        file_hash=file_hash,
-    )
-    return rows[0]["id"] if rows and rows[0]["withheld"] else None
+def withheld_run(conn: psycopg.Connection[Any], source_system: str, file_hash: str) -> UUID | None:
+    """The newest run of these bytes that somebody undid and nobody has released."""
+    rows = rows_of(conn, "withheld_run", source_system=source_system, file_hash=file_hash)
+    return rows[0]["id"] if rows else None

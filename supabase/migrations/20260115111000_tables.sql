@@ -98,6 +98,8 @@ create index import_runs_undone
     on ingest.import_runs (source_system, source_batch_id, file_hash, created_at)
     where status = 'rolled_back';
 
+create index import_runs_withheld on ingest.import_runs (source_system, file_hash) where withheld;
+
 create unique index import_runs_publish_order
     on ingest.import_runs (source_system, publish_seq)
     where publish_seq is not null;

@@ -102,6 +102,25 @@ $$;
 comment on function ingest._newest_undone(ingest.import_runs) is
     'The newest rolled-back run of the same delivery; null where there is none.';
 
+create function ingest._withheld_run(p_run ingest.import_runs)
+returns ingest.import_runs
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select r
+    from ingest.import_runs as r
+    where r.source_system = p_run.source_system
+        and r.file_hash = p_run.file_hash
+        and r.withheld
+    order by r.created_at desc
+    limit 1
+$$;
+
+comment on function ingest._withheld_run(ingest.import_runs) is
+    'The newest run of the same bytes, whatever their batch, that somebody undid and nobody has released; else null.';
+
 create function ingest._record_run()
 returns trigger
 language plpgsql
@@ -111,6 +130,7 @@ as $$
 declare
     v_event text;
     v_details jsonb;
+    v_by_worker boolean;
 begin
     if tg_op = 'INSERT' then
         v_event := case new.status when 'processing' then 'claimed' else 'created' end;
@@ -172,7 +192,11 @@ begin
     else
         return null;
     end if;
-    perform ingest._append_event(new.id, v_event, new.worker_id, new.attempt, v_details);
+    -- these are nobody's doing who ever held the lease: the actor tells whose
+    v_by_worker := v_event not in ('rolled_back', 'released', 'replacement', 'counts_corrected');
+    perform ingest._append_event(
+        new.id, v_event, case when v_by_worker then new.worker_id end, new.attempt, v_details
+    );
     return null;
 end
 $$;

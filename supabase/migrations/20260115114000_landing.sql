@@ -87,6 +87,10 @@ begin
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';
     end if;
+    if p_digest !~ '^[0-9a-f]{64}$' then
+        raise exception 'a chunk''s digest is a SHA-256: 64 hexadecimal digits in lower case'
+            using errcode = 'invalid_parameter_value';
+    end if;
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
     perform ingest._mark_writer(p_run_id, p_attempt);
 
@@ -182,7 +186,13 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_run ingest.import_runs;
 begin
+    -- an announcement without rows meets no other guard
+    select * into v_run from ingest.import_runs as r where r.id = new.import_run_id for key share;
+    perform ingest._require_lease(v_run, null, new.attempt);
+
     -- the guard takes the rows of a chunk all together or not at all: the last one stands for them
     if new.records > 0 and not exists (
         select
@@ -198,7 +208,7 @@ begin
 end
 $$;
 
-comment on function ingest._require_rows() is 'Refuses, at the end of the transaction, an announcement without its rows.';
+comment on function ingest._require_rows() is 'Refuses, at the end of the transaction, an announcement without its rows or without a current lease.';
 
 create constraint trigger landed_chunks_have_rows
 after insert on ingest.landed_chunks

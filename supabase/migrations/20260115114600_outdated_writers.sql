@@ -3,24 +3,36 @@
 -- hours, and no timeout interrupts a COPY that waits for its client. So a transaction that writes to a run bears a mark,
 -- by which whoever takes the run over finds those of outdated attempts and ends their sessions.
 
-create function ingest._mark_writer(p_run_id uuid, p_attempt integer)
+create function ingest._bound_idling()
 returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_allowed interval := current_setting('idle_in_transaction_session_timeout')::interval;
+    v_allowed interval := current_setting('idle_in_transaction_session_timeout');
     v_stale_after interval := (select s.stale_after from ingest.settings as s);
-    v_milliseconds bigint := least(ceil(extract(epoch from v_stale_after) * 1000), 2147483647)::bigint;
+    v_milliseconds bigint := least(ceil(extract(epoch from v_stale_after) * 1000), 2147483647);
 begin
-    -- Shared, so that nobody ever waits for it; of the transaction, so that it survives a pooler.
-    perform pg_advisory_xact_lock_shared(hashtext(p_run_id::text), p_attempt);
-
-    -- Where nobody takes the run over: a caller that is silent for that long has lost its lease, and its locks with it.
     if v_allowed = interval '0' or v_allowed > v_stale_after then
         perform set_config('idle_in_transaction_session_timeout', v_milliseconds::text, true);
     end if;
+end
+$$;
+
+comment on function ingest._bound_idling() is
+    'Bounds how long the transaction may idle: who is silent for as long as makes a lease stale holds no lock any more.';
+
+create function ingest._mark_writer(p_run_id uuid, p_attempt integer)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Shared, so that nobody ever waits for it; of the transaction, so that it survives a pooler.
+    perform pg_advisory_xact_lock_shared(hashtext(p_run_id::text), p_attempt);
+    perform ingest._bound_idling();
 end
 $$;
 

@@ -198,7 +198,7 @@ begin
     perform ingest._append_event(
         p_run_id,
         'reconciliation_failed',
-        coalesce(p_worker_id, v_run.worker_id),
+        p_worker_id,
         v_run.attempt,
         jsonb_build_object('status', v_run.status) || p_counts
     );

@@ -46,10 +46,11 @@ begin
             returning * into v_run;
             if found then
                 -- asked after the insert, so that what was undone a moment ago counts
-                v_undone := ingest._newest_undone(v_run);
-                if p_unattended and v_undone.withheld then
+                v_undone := ingest._withheld_run(v_run);
+                if p_unattended and v_undone.id is not null then
                     raise exception 'somebody undid run % of this file', v_undone.id using errcode = 'ML008';
                 end if;
+                perform ingest._release(v_run, 'imported again as run ' || v_run.id);
                 return query select v_run.id, 'claimed'::text;
                 return;
             end if;
@@ -366,7 +367,7 @@ begin
         perform ingest._append_event(
             p_run_id,
             case when v_holds then 'reconciled' else 'reconciliation_failed' end,
-            coalesce(p_worker_id, v_run.worker_id),
+            p_worker_id,
             v_run.attempt,
             jsonb_build_object('status', v_run.status) || v_counts
         );

@@ -12,6 +12,7 @@ declare
     v_rows integer;
 begin
     perform ingest._notice_lost_client();
+    perform ingest._bound_idling();
     if not exists (select from ingest.import_runs as r where r.id = p_run_id) then
         return query select false, 0;
         return;
@@ -34,6 +35,26 @@ comment on function ingest.rollback_import_run(uuid, text) is
     ' rows_affected counts the run''s landed records; 0 when it was undone before. success is false for an unknown run.'
     ' No unattended import takes the file in again until the run is released.';
 
+create function ingest._release(p_run ingest.import_runs, p_reason text)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update ingest.import_runs as r
+    set withheld = false,
+        release_reason = p_reason
+    where r.source_system = p_run.source_system
+        and r.file_hash = p_run.file_hash
+        and r.withheld;
+    return found;
+end
+$$;
+
+comment on function ingest._release(ingest.import_runs, text) is
+    'Releases every undone run of the same bytes: the approval is of the file. Whether there was one.';
+
 create function ingest.release_import_run(p_run_id uuid, p_reason text default null)
 returns boolean
 language plpgsql
@@ -49,19 +70,14 @@ begin
     elsif v_run.status <> 'rolled_back' then
         raise exception 'run % is %, and only a rolled-back run is released', p_run_id, v_run.status
             using errcode = 'ML009';
-    elsif not v_run.withheld then
-        return false;
     end if;
-    update ingest.import_runs as r
-    set withheld = false,
-        release_reason = coalesce(nullif(trim(p_reason), ''), 'no reason given')
-    where r.id = p_run_id;
-    return true;
+    return ingest._release(v_run, coalesce(nullif(trim(p_reason), ''), 'no reason given'));
 end
 $$;
 
 comment on function ingest.release_import_run(uuid, text) is
-    'Lets unattended imports take the file of a rolled-back run in again. False when nothing kept them from it.';
+    'Lets unattended imports take the file of a rolled-back run in again, whichever run of it was undone. False when'
+    ' nothing kept them from it.';
 
 create function ingest.heirs_of_run(p_run_id uuid)
 returns table (

@@ -13,7 +13,7 @@ _RUN = "(select id from ingest.import_runs)"
 _CALLS = {
     "claim": "select ingest.claim_import_run('simplicity', 'another', 'hash')",
     "heartbeat": f"select ingest.heartbeat_import_run({_RUN})",
-    "open_chunk": f"select ingest.open_chunk({_RUN}, 1, 0, 0, 1, 1, 1, 'digest')",
+    "open_chunk": f"select ingest.open_chunk({_RUN}, 1, 0, 0, 1, 1, 1, repeat('0', 64))",
     "finalize": f"select ingest.finalize_import_run({_RUN}, 0, 0, 0, 0)",
     "reconcile": f"select ingest.reconcile_import_run({_RUN}, 0)",
     "rollback": f"select ingest.rollback_import_run({_RUN}, 'reason')",

@@ -228,6 +228,27 @@ def test_chunk_lands_once(conn: Connection) -> None:
     assert reconcile(conn, again.run_id, held=again) == (True, 2, 2, 0)
 
 
+@pytest.mark.parametrize("ended", ["taken over", "completed"])
+def test_an_announcement_without_rows_needs_a_lease_too(conn: Connection, importer: Connection, ended: str) -> None:
+    """A chunk of no records is fenced like any other, at the end of its transaction."""
+    held = processing(conn, "batch-1", ["Ada"])
+    with refused(LEASE_LOST), importer.transaction():
+        announce(importer, held, 0, chunk=1, first_row=2)
+        if ended == "completed":
+            assert reconcile(conn, held.run_id, 1, held=held)[0]
+        else:
+            make_stale(conn, held.run_id)
+            claim(conn, "batch-1", worker="worker-2")
+    assert value(conn, "select count(*) from ingest.landed_chunks") == 1
+
+
+def test_a_digest_is_a_hash_and_nothing_else(conn: Connection) -> None:
+    """What stands in a chunk's digest is shown to auditors: no text of a caller's gets there."""
+    held = claim(conn)
+    with unchanged(conn), refused("22023"):
+        conn.execute("select ingest.open_chunk(%s, 1, 0, 0, 9, 1, 1, 'ssn 123-45-6789')", (held.run_id,))
+
+
 def test_refusal_is_recorded(conn: Connection) -> None:
     """A worker that was refused leaves an event that names its attempt; one that holds the lease leaves none."""
     held = claim(conn, "batch-1", worker="worker-1")

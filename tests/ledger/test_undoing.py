@@ -10,6 +10,7 @@ import pytest
 from ledger_steps import (
     LEASE_LOST,
     NO_SUCH_RUN,
+    SYSTEM,
     WRONG_RUN,
     Connection,
     active,
@@ -286,6 +287,19 @@ def test_import_that_somebody_asks_for_is_an_approval(conn: Connection) -> None:
     assert details_of(conn, held.run_id, "claimed")["predecessor"] == str(undone)
     fail(conn, held)
     assert claim(conn, "a", unattended=True).status == "claimed"
+
+
+def test_undone_bytes_stay_out_under_any_name(conn: Connection) -> None:
+    """A file that was undone does not come back under another batch; releasing any run of the bytes releases them."""
+    older = imported(conn, "a", ["Ada"])
+    file_hash = value(conn, "select file_hash from ingest.import_runs where id = %s", older)
+    rollback(conn, older)
+    newer = imported(conn, "a", ["Ada"])
+    rollback(conn, newer)
+    renamed = "select claim_status from ingest.claim_import_run(%s, 'renamed', %s, p_unattended => true)"
+    assert value(conn, renamed, SYSTEM, file_hash) == "not_released"
+    assert release(conn, older)
+    assert value(conn, renamed, SYSTEM, file_hash) == "claimed"
 
 
 def test_replaced_file_stays_out(conn: Connection) -> None:
