@@ -204,7 +204,7 @@ def test_the_commands_say_what_is_done(
     for choice in ("--commit", "--dry-run"):
         taken = run_moat("import", str(folder), choice)
         assert taken.return_value == 2
-        assert f"run {old} of this file was rolled back" in taken.output
+        assert f"run {old} of these bytes was rolled back" in taken.output
     assert active(conn) == {"Ada", "Cyd"}
     assert json.loads(run_moat("release", old, "--reason", "both are right", "--json").output)["released"] is True
     assert run_moat("import", str(folder), "--commit").return_value == 0
