@@ -135,7 +135,7 @@ def _records(
     yield from check_landed(facts, chunks, ledger.rows(conn, "landed_by_chunk", run_id=facts.run))
     (recounted,) = ledger.rows(conn, "recount_run", run_id=facts.run)
     recount = Recount(**recounted)
-    yield from check_counts(facts, recount)
+    yield from check_counts(facts, recount, chunks)
     seen.records += recount.landed
 
 

@@ -188,7 +188,7 @@ def _checks(
     chain = RunChain(run.run)
     yield f"the chain of {len(events)} events and its head", _chain(document, events, chain)
     yield "the run's columns are what its events say", check_run(run, chain)
-    yield "the counts add up and are those of the recount", check_counts(run, recount)
+    yield "the counts add up and are those of the recount", check_counts(run, recount, chunks)
     yield (
         f"the chunks ({len(chunks)}) tile the file and are those that were published",
         check_chunks(run, chain, chunks),

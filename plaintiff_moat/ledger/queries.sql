@@ -242,7 +242,19 @@ select
     r.expected_count,
     r.publish_seq,
     r.rollback_reason,
-    r.reader_fingerprint
+    r.reader_fingerprint,
+    r.worker_id,
+    -- as the events hold them: jsonb writes a time the same whatever the session's settings are
+    to_jsonb(r.claimed_at at time zone 'UTC') #>> '{}',
+    to_jsonb(r.completed_at at time zone 'UTC') #>> '{}',
+    to_jsonb(r.rolled_back_at at time zone 'UTC') #>> '{}',
+    r.withheld,
+    r.release_reason,
+    r.replaces::text,
+    r.replaced_by::text,
+    case
+        when r.status = 'failed' then jsonb_strip_nulls(r.error_details)
+    end
 from ingest.import_runs as r
 full join ingest.v_event_heads as h on h.import_run_id = r.id
 where %(run_id)s::uuid is null
