@@ -1,5 +1,6 @@
 """Verifying: whatever is changed behind the ledger's back is named, and nothing else ever is."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -273,6 +274,50 @@ def test_a_guard_that_is_off_is_found(conn: Connection) -> None:
     """A trigger that keeps history from being changed, and is disabled, is named."""
     conn.execute("alter table ingest.run_events disable trigger run_events_append_only")
     assert broken(conn) == "GUARD trigger run_events_append_only on run_events"
+
+
+@pytest.mark.parametrize(
+    ("relation", "name"),
+    [("landed_rows", "landed_rows_hold_no_numbers"), ("source_systems", "source_systems_hold_no_numbers")],
+)
+def test_a_guard_that_calls_another_function_is_found(conn: Connection, relation: str, name: str) -> None:
+    """A trigger of the same name that does nothing is none, and neither is one that is gone."""
+    found = f"GUARD trigger {name} on {relation}"
+    conn.execute(f"drop trigger {name} on ingest.{relation}".encode())
+    assert broken(conn) == found
+    conn.execute("create function ingest.idle() returns trigger language plpgsql as 'begin return new; end'")
+    put_back = f"create trigger {name} before insert on ingest.{relation} for each row execute function ingest.idle()"
+    conn.execute(put_back.encode())
+    conn.execute(f"alter table ingest.{relation} enable always trigger {name}".encode())
+    assert broken(conn) == found
+
+
+@pytest.mark.usefixtures("runs")
+def test_an_altered_checkpoint_is_found(conn: Connection) -> None:
+    """The time, the actor and the size of a kept checkpoint are the ledger's, and no number is left out."""
+    make_checkpoint(conn)
+    imported(conn, "later", ["Gus"])
+    kept = make_checkpoint(conn)
+    make_checkpoint(conn)
+    assert broken(conn, kept) == ""
+    for changed, where in (
+        ({"at": "2020-01-01T00:00:00.000000+00:00"}, "CHECKPOINT checkpoint 2 of the ledger"),
+        ({"actor": "nobody"}, "CHECKPOINT checkpoint 2 of the ledger"),
+        ({"tree_size": 1}, "CHECKPOINT_SIZE checkpoint 2"),
+    ):
+        assert broken(conn, replace(kept, **changed)) == where
+    restore = backup(conn)
+    for change, number in (
+        ("update ingest.checkpoints set tree_size = 1 where checkpoint_no = 2", None),
+        ("delete from ingest.checkpoints where checkpoint_no = 2", 2),
+        ("delete from ingest.checkpoints where checkpoint_no >= 2", 2),
+        ("insert into ingest.checkpoint_heads select import_run_id, 50, seq, hash from ingest.event_heads", 50),
+    ):
+        tamper(conn, [change])
+        assert broken(conn) == (
+            f"CHECKPOINT checkpoint {number} of the ledger" if number else "CHECKPOINT_SIZE checkpoint 2"
+        )
+        tamper(conn, restore)
 
 
 def test_a_later_owner_of_a_key_is_found(conn: Connection, runs: dict[str, UUID]) -> None:
