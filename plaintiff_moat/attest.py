@@ -24,7 +24,7 @@ from plaintiff_moat.evidence.certificates import dumps
 from plaintiff_moat.evidence.pdf import renderer
 from plaintiff_moat.ledger import evidence as ledger
 
-__all__ = ["make_certificate", "make_checkpoint", "recorded_checkpoints"]
+__all__ = ["make_certificate", "make_checkpoint", "recorded_checkpoint", "recorded_checkpoints"]
 
 
 def make_checkpoint(conn: psycopg.Connection[Any]) -> Checkpoint:
@@ -87,10 +87,20 @@ def recorded_checkpoints(conn: psycopg.Connection[Any]) -> Iterator[Checkpoint]:
         yield _with_heads(row, tuple(heads[run] for run in sorted(heads)))
 
 
-def _checkpoint(conn: psycopg.Connection[Any], number: int) -> Checkpoint:
-    (row,) = ledger.rows(conn, "checkpoints", checkpoint_no=number)
+def recorded_checkpoint(conn: psycopg.Connection[Any], number: int) -> Checkpoint | None:
+    """A checkpoint of the ledger with its heads; None when it has none of that number. Inside a snapshot only."""
+    row = ledger.one(conn, "checkpoints", checkpoint_no=number)
+    if row is None:
+        return None
     heads = ledger.stream(conn, "heads_of_checkpoint", checkpoint_no=number)
     return _with_heads(row, tuple(Head._make(head) for head in heads))
+
+
+def _checkpoint(conn: psycopg.Connection[Any], number: int) -> Checkpoint:
+    checkpoint = recorded_checkpoint(conn, number)
+    if checkpoint is None:
+        raise EvidenceBroken(f"the ledger has no checkpoint {number}; see `moat verify`")
+    return checkpoint
 
 
 def _with_heads(row: dict[str, Any], heads: tuple[Head, ...]) -> Checkpoint:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 
-from plaintiff_moat.attest import recorded_checkpoints
+from plaintiff_moat.attest import recorded_checkpoint, recorded_checkpoints
 from plaintiff_moat.evidence import Checkpoint, ChunkFacts, Event, Finding, Recount, RunChain, RunFacts, check_file
 from plaintiff_moat.evidence.runs import check_chunks, check_counts, check_landed, check_run
 from plaintiff_moat.ledger import evidence as ledger
@@ -135,7 +135,7 @@ def _records(
     yield from check_landed(facts, chunks, ledger.rows(conn, "landed_by_chunk", run_id=facts.run))
     (recounted,) = ledger.rows(conn, "recount_run", run_id=facts.run)
     recount = Recount(**recounted)
-    yield from check_counts(facts, recount)
+    yield from check_counts(facts, recount, chunks)
     seen.records += recount.landed
 
 
@@ -167,12 +167,19 @@ def _whole_ledger(conn: psycopg.Connection[Any]) -> Iterator[Finding]:
     if twice is not None:
         where = f"source system {twice['source_system']}, batch {twice['source_batch_id']}"
         yield Finding("LIVE_RUNS", twice["run"], where, "one run that is not rolled back", str(twice["runs"]))
-    for checkpoint in recorded_checkpoints(conn):
+    for number, checkpoint in enumerate(recorded_checkpoints(conn), 1):
+        if checkpoint.number != number:
+            found = f"none: checkpoint {checkpoint.number} is next"
+            yield Finding("CHECKPOINT", None, f"checkpoint {number} of the ledger", "one for each number", found)
         yield from filter(None, [checkpoint.finding()])
+    head = ledger.one(conn, "head_without_checkpoint")
+    if head is not None:
+        where = f"checkpoint {head['checkpoint_no']} of the ledger"
+        yield Finding("CHECKPOINT", head["run"], where, "the checkpoint that checkpoint_heads names", "none")
     guard = ledger.one(conn, "missing_guard")
     if guard is not None:
         where = f"trigger {guard['name']} on {guard['relation']}"
-        yield Finding("GUARD", None, where, "enabled always", "missing or disabled: history can be changed")
+        yield Finding("GUARD", None, where, "enabled always", "missing, disabled or another: history can be changed")
 
 
 class _Kept:
@@ -189,11 +196,20 @@ class _Kept:
         if kept is None:
             return
         yield from filter(None, [kept.finding()])
-        recorded = ledger.one(conn, "checkpoints", checkpoint_no=kept.number)
-        found = "no such checkpoint" if recorded is None else f"root {recorded['root'].hex()}"
-        if found != f"root {kept.root.hex()}":
-            expected = f"root {kept.root.hex()} as the kept file has it"
-            yield Finding("CHECKPOINT", None, f"checkpoint {kept.number} of the ledger", expected, found)
+        recorded = recorded_checkpoint(conn, kept.number)
+        where = f"checkpoint {kept.number} of the ledger"
+        if recorded is None:
+            yield Finding("CHECKPOINT", None, where, "the checkpoint that the kept file is of", "no such checkpoint")
+            return
+        for name, expected, found in (
+            ("root", kept.root.hex(), recorded.root.hex()),
+            ("tree_size", kept.tree_size, recorded.tree_size),
+            ("at", kept.at, recorded.at),
+            ("actor", kept.actor, recorded.actor),
+        ):
+            if expected != found:
+                said = f"{name} {expected} as the kept file has it"
+                yield Finding("CHECKPOINT", None, where, said, f"{name} {found}")
 
     def pins(self, run: str) -> Pins:
         """The head of the run that it holds."""

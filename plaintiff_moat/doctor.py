@@ -184,7 +184,9 @@ def _guards(conn: _Conn, _: Database) -> Finding:
     missing = one(conn, "missing_guard")
     if missing is None:
         return Finding("guards", "ok", "history cannot be changed: every guard is in place")
-    found = f"trigger {missing['name']} on {missing['relation']} is missing or disabled: history can be changed"
+    found = (
+        f"trigger {missing['name']} on {missing['relation']} is missing, disabled or another: history can be changed"
+    )
     return Finding(
         "guards", "problem", found, "as the owner: alter table … enable always trigger …; then `moat verify`"
     )

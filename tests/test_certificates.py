@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ import typst
 from plaintiff_moat.attest import make_certificate, make_checkpoint
 from plaintiff_moat.audit import verify
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.evidence.certificates import Certificate, check_certificate, check_delivery, dumps, read_certificate
+from plaintiff_moat.evidence.certificates import (
+    Certificate,
+    check_certificate,
+    check_delivery,
+    dumps,
+    not_proved,
+    read_certificate,
+)
 from plaintiff_moat.evidence.pdf import render
 from plaintiff_moat.importer import import_file
 from plaintiff_moat.ledger.connect import Database
@@ -171,6 +179,12 @@ def test_a_kept_checkpoint_proves_it(conn: psycopg.Connection, certificate: Cert
     later = make_checkpoint(conn)
     checked = check_certificate(certificate, later)
     assert (checked.finding, checked.holds[-1]) == (None, f"the kept checkpoint {later.number} holds this history")
+    number = certificate.document["checkpoint"]["checkpoint_no"]
+    assert number != later.number
+    # a later one does not hold the time of the one that the certificate names
+    for given, is_open in ((None, True), (later, True), (replace(later, number=number), False)):
+        left_open = not_proved(certificate, checkpoint=given, has_file=True)
+        assert any(f"when checkpoint {number} was taken: give that very" in said for said in left_open) == is_open
     other = json.loads(certificate.text)
     other["checkpoint"] = later.proof(certificate.document["run"]["run"]) | {"at": "2001-01-01"}
     finding = check_certificate(Certificate(other, dumps(other), None), later).finding

@@ -148,7 +148,7 @@ def _check(path: Path, file: Path | None, kept: "Checkpoint | None") -> Verdict:
     if file is not None:
         click.echo(f"  holds: {file.name} is the delivered file, chunk by chunk")
     click.echo(f"the certificate of run {checked.run} holds")
-    for statement in not_proved(certificate, has_checkpoint=kept is not None, has_file=file is not None):
+    for statement in not_proved(certificate, checkpoint=kept, has_file=file is not None):
         click.echo(f"  not proved offline: {statement}")
     return Verdict.HOLDS
 

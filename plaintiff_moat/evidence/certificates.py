@@ -161,15 +161,19 @@ def check_delivery(certificate: Certificate, path: Path) -> Finding | None:
     return check_file(path, document["run"]["run"], document["file"]["sha256"], chunks)
 
 
-def not_proved(certificate: Certificate, *, has_checkpoint: bool, has_file: bool) -> list[str]:
+def not_proved(certificate: Certificate, *, checkpoint: Checkpoint | None, has_file: bool) -> list[str]:
     """What checking without the database leaves open."""
     document = certificate.document
     left_open = ["that the ledger says so still: `moat verify` with the database does that"]
-    if not has_checkpoint:
-        number = document["checkpoint"]["checkpoint_no"] if document["checkpoint"] else "any"
+    number = document["checkpoint"]["checkpoint_no"] if document["checkpoint"] else "any"
+    if checkpoint is None:
         left_open.append(
             "that nobody made up the whole history: compare the root with one that was kept elsewhere when checkpoint"
             f" {number} was taken, or give --checkpoint FILE"
+        )
+    if document["checkpoint"] and (checkpoint is None or checkpoint.number != number):
+        left_open.append(
+            f"when checkpoint {number} was taken: give that very checkpoint, which holds its time, by --checkpoint FILE"
         )
     if not has_file:
         left_open.append("that a file which you hold is the one delivered: give --file FILE")
@@ -188,7 +192,7 @@ def _checks(
     chain = RunChain(run.run)
     yield f"the chain of {len(events)} events and its head", _chain(document, events, chain)
     yield "the run's columns are what its events say", check_run(run, chain)
-    yield "the counts add up and are those of the recount", check_counts(run, recount)
+    yield "the counts add up and are those of the recount", check_counts(run, recount, chunks)
     yield (
         f"the chunks ({len(chunks)}) tile the file and are those that were published",
         check_chunks(run, chain, chunks),

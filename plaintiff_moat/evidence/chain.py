@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,20 +17,18 @@ GENESIS = bytes(32)
 # What events of one run have in common is encoded once: a third of the time of a hash.
 _repeated = lru_cache(maxsize=1024)(length_prefixed)
 
-# The status that an event leaves its run in. An event that is named for a status gives that one, whatever it is.
+# The status that an event of each kind leaves its run in; no other kind moves it.
 _CLAIMS = ("claimed", "reclaimed", "taken_over")
-_STATUS_AFTER = {"created": "pending"} | dict.fromkeys(_CLAIMS, "processing")
+_BEGINNINGS = {"created": "pending"} | dict.fromkeys(_CLAIMS, "processing")
+_STATUS_AFTER = _BEGINNINGS | {ended: ended for ended in ("failed", "completed", "rolled_back")}
 # The kinds that are known to move no counts but with a correction.
 _KINDS = {
     *_STATUS_AFTER,
     "duplicate_blocked",
     "in_progress_refused",
-    "failed",
-    "completed",
     "reconciled",
     "reconciliation_failed",
     "counts_corrected",
-    "rolled_back",
     "write_refused",
     "replacement",
     "released",
@@ -113,23 +111,22 @@ class RunChain:
                 return Finding("CHECKPOINT_HEAD", self.run, f"event {seq}", f"the event that {source} holds", found)
         return None
 
-    def status(self, stored: str) -> str | None:
-        """The status that the events leave the run in; `stored`, where an event of that name says it."""
-        said = [event for kind, event in self.last_of.items() if kind in _STATUS_AFTER or kind == stored]
-        said += [self.last_of[kind] for kind in ("failed", "completed", "rolled_back") if kind in self.last_of]
-        if not said:
-            return None
-        last = max(said, key=lambda event: event.seq)
-        return _STATUS_AFTER.get(last.event, last.event)
+    def status(self) -> str | None:
+        """The status that the events leave the run in."""
+        last = self._last(_STATUS_AFTER)
+        return _STATUS_AFTER[last.event] if last else None
 
-    def claim(self) -> dict[str, Any]:
-        """What the run's last claim says, or its beginning where nobody claimed it."""
-        said = [event for kind, event in self.last_of.items() if kind in _STATUS_AFTER]
-        return details_of(max(said, key=lambda event: event.seq)) if said else {}
+    def claim(self) -> Event | None:
+        """The run's last claim, or its beginning where nobody claimed it."""
+        return self._last(_BEGINNINGS)
 
     def details(self, kind: str) -> dict[str, Any]:
         """What the run's last event of this kind says; nothing where there is none."""
         return details_of(self.last_of[kind]) if kind in self.last_of else {}
+
+    def _last(self, kinds: Iterable[str]) -> Event | None:
+        said = [self.last_of[kind] for kind in kinds if kind in self.last_of]
+        return max(said, key=lambda event: event.seq, default=None)
 
     def _note(self, event: Event) -> None:
         self.seq, self.head = event.seq, event.hash

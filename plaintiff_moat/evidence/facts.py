@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from plaintiff_moat.evidence.encoding import length_prefixed
 
@@ -12,7 +12,11 @@ __all__ = ["ChunkFacts", "Recount", "RunFacts", "chunks_digest"]
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """The columns of a run that evidence speaks of, as they are stored."""
+    """The columns of a run that evidence speaks of, as they are stored.
+
+    Times are UTC, in the form in which jsonb writes them. `error_details` are those of a run that is failed, without
+    nulls: of any other they are what its holder reported last, which no event repeats.
+    """
 
     run: str
     source_system: str
@@ -30,6 +34,15 @@ class RunFacts:
     publish_seq: int | None
     rollback_reason: str | None
     reader_fingerprint: str | None
+    worker_id: str | None
+    claimed_at: str | None
+    completed_at: str | None
+    rolled_back_at: str | None
+    withheld: bool
+    release_reason: str | None
+    replaces: str | None
+    replaced_by: str | None
+    error_details: Any
 
     @property
     def was_published(self) -> bool:

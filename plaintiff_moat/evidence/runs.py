@@ -18,12 +18,14 @@ def check_run(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
         stored, said = getattr(run, column), first.get(column)
         if _differs(stored, said):
             yield Finding("IDENTITY", run.run, f"column {column}", f"{said} as event 1 says", str(stored))
-    claimed = chain.claim()
-    for column in ("reader_fingerprint", "expected_count"):
+    claim = chain.claim()
+    claimed = details_of(claim) if claim else {}
+    claimed["worker_id"] = claim.worker_id if claim else None
+    for column in ("reader_fingerprint", "expected_count", "claimed_at", "worker_id"):
         stored, said = getattr(run, column), claimed.get(column)
         if _differs(stored, said):
             yield Finding("CLAIM", run.run, f"column {column}", f"{said} as the last claim says", str(stored))
-    status = chain.status(run.status)
+    status = chain.status()
     if run.status != status:
         yield Finding("STATUS", run.run, "column status", f"{status} as the events say", run.status)
     if run.attempt != chain.attempt:
@@ -34,8 +36,27 @@ def check_run(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
         yield Finding("PUBLISH_SEQ", run.run, "column publish_seq", expected, str(run.publish_seq))
     if run.rollback_reason != chain.details("rolled_back").get("reason"):
         yield Finding("REASON", run.run, "column rollback_reason", "what event rolled_back says", "another text")
+    for check, column, kind, said in _ends(chain):
+        stored = getattr(run, column)
+        if _differs(stored, said):
+            yield Finding(check, run.run, f"column {column}", f"{said} as event {kind} says", str(stored))
+    failure = chain.details("failed").get("error_details") if run.status == "failed" else None
+    if _differs(run.error_details, failure):
+        yield Finding("REASON", run.run, "column error_details", "what event failed says", "something else")
     if published:
         yield from _published_counts(run, chain)
+
+
+def _ends(chain: RunChain) -> Iterator[tuple[str, str, str, object]]:
+    """Each column that tells how the run ended, with the kind of event that says it, and what that says."""
+    undone = chain.details("rolled_back")
+    yield "TIME", "completed_at", "completed", chain.details("completed").get("completed_at")
+    yield "TIME", "rolled_back_at", "rolled_back", undone.get("rolled_back_at")
+    yield "REPLACEMENT", "replaced_by", "rolled_back", undone.get("replaced_by")
+    yield "REPLACEMENT", "replaces", "replacement", chain.details("replacement").get("replaces")
+    withheld = undone.get("withheld", False) and "released" not in chain.last_of
+    yield "RELEASE", "withheld", "rolled_back or released", withheld
+    yield "RELEASE", "release_reason", "released", chain.details("released").get("reason")
 
 
 def _differs(stored: object, said: object) -> bool:
@@ -45,8 +66,8 @@ def _differs(stored: object, said: object) -> bool:
 
 def _published_counts(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
     said = {name: value for name, value in chain.details("completed").items() if name.startswith("rows_")}
-    # the shares of a completed run move only with an event; of an undone one, and by kinds made later, they are history
-    if run.status != "completed" or not chain.kinds_are_known:
+    # the shares of a published run move only with an event, and with its undoing no more; kinds made later may move them
+    if not chain.kinds_are_known:
         said = {name: said.get(name) for name in ("rows_fetched", "rows_errored")}
     else:
         corrected = chain.details("counts_corrected")
@@ -56,16 +77,22 @@ def _published_counts(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
             yield Finding("COUNTS", run.run, f"column {name}", f"{value} as the events say", str(getattr(run, name)))
 
 
-def check_counts(run: RunFacts, recount: Recount) -> Iterator[Finding]:
+def check_counts(run: RunFacts, recount: Recount, chunks: Sequence[ChunkFacts]) -> Iterator[Finding]:
     """Whatever of the counts is not what the landed rows give."""
     if run.status == "completed" or run.was_published:
         outcomes = run.rows_inserted + run.rows_skipped + run.rows_errored
         if run.rows_fetched != outcomes:
             expected = f"{run.rows_fetched} read"
             yield Finding("ARITHMETIC", run.run, "inserted + skipped + failed", expected, str(outcomes))
-    if recount.last_row != recount.landed:
+    # chunks land side by side: until all of them are there, a later one may stand without those before it
+    ends = (chunk.first_row + chunk.records - 1 for chunk in chunks if chunk.records)
+    last_row = recount.landed if run.was_published else max(ends, default=0)
+    if recount.last_row != last_row:
         where = "row numbers of landed_rows"
-        yield Finding("ROW_NUMBERS", run.run, where, f"1 to {recount.landed}", f"the highest is {recount.last_row}")
+        yield Finding("ROW_NUMBERS", run.run, where, f"up to {last_row}", f"the highest is {recount.last_row}")
+    announced = sum(chunk.records for chunk in chunks)
+    if not run.was_published and recount.landed != announced:
+        yield Finding("RECOUNT", run.run, "records of the chunks", f"{recount.landed} by recount", str(announced))
     if not run.was_published or (recount.landed == 0 and run.expected_count is None):
         return  # nothing was published, or its records are kept elsewhere
     counted = {"rows_fetched": recount.landed, "rows_errored": recount.rejected}

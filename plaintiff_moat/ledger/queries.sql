@@ -241,7 +241,19 @@ select
     r.expected_count,
     r.publish_seq,
     r.rollback_reason,
-    r.reader_fingerprint
+    r.reader_fingerprint,
+    r.worker_id,
+    -- as the events hold them: jsonb writes a time the same whatever the session's settings are
+    to_jsonb(r.claimed_at at time zone 'UTC') #>> '{}',
+    to_jsonb(r.completed_at at time zone 'UTC') #>> '{}',
+    to_jsonb(r.rolled_back_at at time zone 'UTC') #>> '{}',
+    r.withheld,
+    r.release_reason,
+    r.replaces::text,
+    r.replaced_by::text,
+    case
+        when r.status = 'failed' then jsonb_strip_nulls(r.error_details)
+    end
 from ingest.import_runs as r
 full join ingest.v_event_heads as h on h.import_run_id = r.id
 where %(run_id)s::uuid is null
@@ -327,6 +339,13 @@ select checkpoint_no, import_run_id::text, seq, hash
 from ingest.v_checkpoint_heads
 order by checkpoint_no, import_run_id
 
+-- name: head_without_checkpoint
+select h.import_run_id::text as run, h.checkpoint_no
+from ingest.v_checkpoint_heads as h
+where not exists (select from ingest.v_checkpoints as c where c.checkpoint_no = h.checkpoint_no)
+order by h.checkpoint_no, h.import_run_id
+limit 1
+
 -- name: record_origin
 select * from ingest.v_record_origins where import_run_id = %(run_id)s::uuid and row_number = %(row_number)s::integer
 
@@ -339,27 +358,32 @@ order by source_system, publish_seq nulls last, created_at, import_run_id, row_n
 -- name: missing_guard
 select guard.relation, guard.name
 from (values
-    ('import_runs', 'import_runs_guard'),
-    ('import_runs', 'import_runs_record'),
-    ('import_runs', 'import_runs_never_deleted'),
-    ('landed_rows', 'landed_rows_append_only'),
-    ('landed_rows', 'landed_rows_guard'),
-    ('landed_chunks', 'landed_chunks_append_only'),
-    ('landed_chunks', 'landed_chunks_have_rows'),
-    ('plaintiff_keys', 'plaintiff_keys_never_deleted'),
-    ('run_events', 'run_events_append_only'),
-    ('checkpoints', 'checkpoints_append_only'),
-    ('checkpoint_heads', 'checkpoint_heads_append_only')
-) as guard (relation, name)
+    ('import_runs', 'import_runs_guard', '_guard_run'),
+    ('import_runs', 'import_runs_record', '_record_run'),
+    ('import_runs', 'import_runs_never_deleted', '_refuse_change'),
+    ('source_systems', 'source_systems_hold_no_numbers', '_guard_source_system'),
+    ('landed_rows', 'landed_rows_append_only', '_refuse_change'),
+    ('landed_rows', 'landed_rows_guard', '_guard_landing'),
+    ('landed_rows', 'landed_rows_hold_no_numbers', '_guard_landed_numbers'),
+    ('landed_chunks', 'landed_chunks_append_only', '_refuse_change'),
+    ('landed_chunks', 'landed_chunks_have_rows', '_require_rows'),
+    ('plaintiff_keys', 'plaintiff_keys_never_deleted', '_refuse_change'),
+    ('run_events', 'run_events_append_only', '_refuse_change'),
+    ('checkpoints', 'checkpoints_append_only', '_refuse_change'),
+    ('checkpoint_heads', 'checkpoint_heads_append_only', '_refuse_change')
+) as guard (relation, name, function)
 where not exists (
     select
     from pg_catalog.pg_trigger as t
     inner join pg_catalog.pg_class as c on c.oid = t.tgrelid
     inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    inner join pg_catalog.pg_proc as p on p.oid = t.tgfoid and p.pronamespace = n.oid
     where n.nspname = 'ingest'
         and c.relname = guard.relation
         and t.tgname = guard.name
         and t.tgenabled = 'A'
+        and t.tgqual is null  -- it fires whatever the row is
+        and p.proname = guard.function
 )
 order by guard.relation, guard.name
 limit 1

@@ -143,6 +143,7 @@ begin
             'filename', new.filename,
             'reader_fingerprint', new.reader_fingerprint,
             'expected_count', new.expected_count,
+            'claimed_at', new.claimed_at at time zone 'UTC',
             'predecessor', (ingest._newest_undone(new)).id
         );
     elsif new.attempt <> old.attempt then
@@ -157,14 +158,19 @@ begin
             'from_attempt', old.attempt,
             'last_sign_of_life', old.updated_at at time zone 'UTC',
             'reader_fingerprint', new.reader_fingerprint,
-            'expected_count', new.expected_count
+            'expected_count', new.expected_count,
+            'claimed_at', new.claimed_at at time zone 'UTC'
         );
     elsif new.status <> old.status then
         v_event := new.status::text;
         v_details := case new.status
             when 'failed' then jsonb_build_object('error_details', new.error_details)
             when 'rolled_back' then jsonb_build_object(
-                'from_status', old.status, 'reason', new.rollback_reason, 'replaced_by', new.replaced_by
+                'from_status', old.status,
+                'reason', new.rollback_reason,
+                'replaced_by', new.replaced_by,
+                'withheld', new.withheld,
+                'rolled_back_at', new.rolled_back_at at time zone 'UTC'
             )
             else jsonb_build_object(
                 'rows_fetched', new.rows_fetched,
@@ -172,6 +178,7 @@ begin
                 'rows_skipped', new.rows_skipped,
                 'rows_errored', new.rows_errored,
                 'publish_seq', new.publish_seq,
+                'completed_at', new.completed_at at time zone 'UTC',
                 'chunks_digest', ingest._chunks_digest(new.id)
             )
         end;

@@ -1,5 +1,6 @@
 """Verifying: whatever is changed behind the ledger's back is named, and nothing else ever is."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,8 @@ from tampering import backup, broken, rehash, tamper, unguarded
 from plaintiff_moat.attest import make_certificate, make_checkpoint
 from plaintiff_moat.audit import verify
 from plaintiff_moat.errors import EvidenceBroken
-from plaintiff_moat.evidence import Checkpoint
+from plaintiff_moat.evidence import Certificate, Checkpoint, check_certificate
+from plaintiff_moat.evidence.certificates import dumps
 
 A_COLUMN_EACH = {
     "import_run_id": "gen_random_uuid()",
@@ -46,6 +48,20 @@ CONTRADICTIONS = [
     ("update ingest.import_runs set publish_seq = 70 where id = '{first}'", "PUBLISH_SEQ"),
     ("update ingest.import_runs set rows_fetched = 4, rows_errored = 2 where id = '{first}'", "COUNTS"),
     ("update ingest.import_runs set rows_inserted = 1, rows_skipped = 1 where id = '{first}'", "COUNTS"),
+    ("update ingest.import_runs set rows_inserted = 2, rows_skipped = 1 where id = '{undone}'", "COUNTS"),
+    ("update ingest.import_runs set rows_inserted = 1, rows_skipped = 1 where id = '{heir}'", "COUNTS"),
+    ("update ingest.import_runs set worker_id = 'x' where id = '{first}'", "CLAIM"),
+    ("update ingest.import_runs set claimed_at = claimed_at - interval '1 us' where id = '{stale}'", "CLAIM"),
+    ("update ingest.import_runs set completed_at = completed_at + interval '1 us' where id = '{heir}'", "TIME"),
+    ("update ingest.import_runs set completed_at = now() where id = '{failed}'", "TIME"),
+    ("update ingest.import_runs set rolled_back_at = now() where id = '{undone}'", "TIME"),
+    ("update ingest.import_runs set withheld = true where id = '{undone}'", "RELEASE"),
+    ("update ingest.import_runs set release_reason = 'x' where id = '{undone}'", "RELEASE"),
+    ("update ingest.import_runs set withheld = false where id = '{heir}'", "RELEASE"),
+    ("update ingest.import_runs set replaces = null where id = '{newer}'", "REPLACEMENT"),
+    ("update ingest.import_runs set replaces = '{heir}' where id = '{first}'", "REPLACEMENT"),
+    ("update ingest.import_runs set replaced_by = '{first}' where id = '{older}'", "REPLACEMENT"),
+    ("update ingest.import_runs set error_details = '{{\"code\": \"X\"}}' where id = '{failed}'", "REASON"),
     ("update ingest.import_runs set expected_count = 4 where id = '{first}'", "CLAIM"),
     ("update ingest.import_runs set reader_fingerprint = 'x' where id = '{first}'", "CLAIM"),
     ("update ingest.import_runs set rollback_reason = 'none' where id = '{undone}'", "REASON"),
@@ -72,11 +88,21 @@ CONTRADICTIONS = [
 
 @pytest.fixture
 def runs(conn: Connection) -> dict[str, UUID]:
-    """Runs in every state: two completed that share a record, one undone, one failed, one taken over, one waiting."""
+    """Runs in every state: two completed that share a record, two undone, one replaced, one failed, one taken over, one waiting.
+
+    And one that a crash left with its second chunk and without its first.
+    """
     made = {"first": imported(conn, "first", ["Ada", "Ben", None]), "second": imported(conn, "second", ["Ben", "Cy"])}
     undone = imported(conn, "undone", ["Cy", "Dee", "Dee"])
-    imported(conn, "heir", ["Dee", "Eve"])
+    made["heir"] = imported(conn, "heir", ["Dee", "Eve"])
     rollback(conn, undone, "bad month")
+    rollback(conn, made["heir"], "bad month too")
+    conn.execute("select ingest.release_import_run(%s, 'it was right')", (undone,))
+    made["older"] = imported(conn, "older", ["Kim"])
+    newer = processing(conn, "newer", ["Kim", "Lou"])
+    assert reconcile(conn, newer.run_id, held=newer, replaces=made["older"])[0]
+    cut = claim(conn, "cut", expected=5)
+    land(conn, cut, ["Ida", "Joe"], chunk=1, first_row=4)
     failed = claim(conn, "failed")
     fail(conn, failed)
     stale = processing(conn, "stale", ["Flo"], worker="worker-1")
@@ -89,7 +115,7 @@ def runs(conn: Connection) -> dict[str, UUID]:
     claim(conn, "first", worker="worker-9")
     reconcile(conn, made["first"])
     imported(conn, "other", ["Ada"], system="jbi")
-    return made | {"undone": undone, "failed": failed.run_id}
+    return made | {"undone": undone, "failed": failed.run_id, "stale": stale.run_id, "newer": newer.run_id}
 
 
 def events_of(conn: Connection, count: int) -> list[dict[str, Any]]:
@@ -146,6 +172,7 @@ def test_untouched_runs_hold(conn: Connection) -> None:
     assert broken(conn) == ""
     for (run_id,) in conn.execute("select id from ingest.import_runs").fetchall():
         assert verify(conn, run_id).finding is None
+        assert check_certificate(make_certificate(conn, run_id)).finding is None
 
 
 @pytest.mark.usefixtures("runs")
@@ -249,6 +276,50 @@ def test_a_guard_that_is_off_is_found(conn: Connection) -> None:
     assert broken(conn) == "GUARD trigger run_events_append_only on run_events"
 
 
+@pytest.mark.parametrize(
+    ("relation", "name"),
+    [("landed_rows", "landed_rows_hold_no_numbers"), ("source_systems", "source_systems_hold_no_numbers")],
+)
+def test_a_guard_that_calls_another_function_is_found(conn: Connection, relation: str, name: str) -> None:
+    """A trigger of the same name that does nothing is none, and neither is one that is gone."""
+    found = f"GUARD trigger {name} on {relation}"
+    conn.execute(f"drop trigger {name} on ingest.{relation}".encode())
+    assert broken(conn) == found
+    conn.execute("create function ingest.idle() returns trigger language plpgsql as 'begin return new; end'")
+    put_back = f"create trigger {name} before insert on ingest.{relation} for each row execute function ingest.idle()"
+    conn.execute(put_back.encode())
+    conn.execute(f"alter table ingest.{relation} enable always trigger {name}".encode())
+    assert broken(conn) == found
+
+
+@pytest.mark.usefixtures("runs")
+def test_an_altered_checkpoint_is_found(conn: Connection) -> None:
+    """The time, the actor and the size of a kept checkpoint are the ledger's, and no number is left out."""
+    make_checkpoint(conn)
+    imported(conn, "later", ["Gus"])
+    kept = make_checkpoint(conn)
+    make_checkpoint(conn)
+    assert broken(conn, kept) == ""
+    for changed, where in (
+        ({"at": "2020-01-01T00:00:00.000000+00:00"}, "CHECKPOINT checkpoint 2 of the ledger"),
+        ({"actor": "nobody"}, "CHECKPOINT checkpoint 2 of the ledger"),
+        ({"tree_size": 1}, "CHECKPOINT_SIZE checkpoint 2"),
+    ):
+        assert broken(conn, replace(kept, **changed)) == where
+    restore = backup(conn)
+    for change, number in (
+        ("update ingest.checkpoints set tree_size = 1 where checkpoint_no = 2", None),
+        ("delete from ingest.checkpoints where checkpoint_no = 2", 2),
+        ("delete from ingest.checkpoints where checkpoint_no >= 2", 2),
+        ("insert into ingest.checkpoint_heads select import_run_id, 50, seq, hash from ingest.event_heads", 50),
+    ):
+        tamper(conn, [change])
+        assert broken(conn) == (
+            f"CHECKPOINT checkpoint {number} of the ledger" if number else "CHECKPOINT_SIZE checkpoint 2"
+        )
+        tamper(conn, restore)
+
+
 def test_a_later_owner_of_a_key_is_found(conn: Connection, runs: dict[str, UUID]) -> None:
     """A key that is represented by another than its earliest published record, with counts and events made to fit."""
     key = "(select dedupe_key from ingest.landed_rows where plaintiff_name = 'Ben' limit 1)"
@@ -275,6 +346,21 @@ def test_no_certificate_of_what_does_not_hold(conn: Connection, runs: dict[str, 
     tamper(conn, [f"update ingest.run_events set actor = 'x' where import_run_id = '{runs['first']}' and seq = 1"])
     with pytest.raises(EvidenceBroken, match="event 1"):
         make_certificate(conn, runs["first"])
+
+
+def test_an_altered_certificate_of_any_state_is_found(conn: Connection, runs: dict[str, UUID]) -> None:
+    """No other event's name passes for a status, and the shares of an undone run are those of its last correction."""
+    for run, changed in (
+        ("first", {"status": "reconciled", "rows_inserted": 0, "rows_skipped": 2}),
+        ("undone", {"rows_inserted": 2, "rows_skipped": 1}),
+        ("heir", {"rows_inserted": 1, "rows_skipped": 1}),
+    ):
+        document = make_certificate(conn, runs[run]).document
+        document["run"] |= changed
+        document["counts"] |= {"inserted": changed["rows_inserted"], "skipped": changed["rows_skipped"]}
+        finding = check_certificate(Certificate(document, dumps(document), None)).finding
+        assert finding is not None, run
+        assert finding.check == ("STATUS" if "status" in changed else "COUNTS")
 
 
 @pytest.mark.slow
