@@ -13,50 +13,45 @@ _REDACTED = "_REDACTED]"
 
 def check_run(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
     """Whatever the run's own columns say that its events do not."""
-    first = details_of(chain.first) if chain.first else {}
-    for column in ("source_system", "source_batch_id", "file_hash", "import_kind", "filename"):
-        stored, said = getattr(run, column), first.get(column)
-        if _differs(stored, said):
-            yield Finding("IDENTITY", run.run, f"column {column}", f"{said} as event 1 says", str(stored))
-    claim = chain.claim()
-    claimed = details_of(claim) if claim else {}
-    claimed["worker_id"] = claim.worker_id if claim else None
-    for column in ("reader_fingerprint", "expected_count", "claimed_at", "worker_id"):
-        stored, said = getattr(run, column), claimed.get(column)
-        if _differs(stored, said):
-            yield Finding("CLAIM", run.run, f"column {column}", f"{said} as the last claim says", str(stored))
-    status = chain.status()
-    if run.status != status:
-        yield Finding("STATUS", run.run, "column status", f"{status} as the events say", run.status)
-    if run.attempt != chain.attempt:
-        yield Finding("ATTEMPT", run.run, "column attempt", f"{chain.attempt} as the events say", str(run.attempt))
-    published = chain.details("completed")
-    if _differs(run.publish_seq, published.get("publish_seq")):
-        expected = f"{published.get('publish_seq')} as event completed says"
-        yield Finding("PUBLISH_SEQ", run.run, "column publish_seq", expected, str(run.publish_seq))
-    if run.rollback_reason != chain.details("rolled_back").get("reason"):
-        yield Finding("REASON", run.run, "column rollback_reason", "what event rolled_back says", "another text")
-    for check, column, kind, said in _ends(chain):
+    for check, column, said, source in (*_begun(chain), *_ended(chain)):
         stored = getattr(run, column)
         if _differs(stored, said):
-            yield Finding(check, run.run, f"column {column}", f"{said} as event {kind} says", str(stored))
-    failure = chain.details("failed").get("error_details") if run.status == "failed" else None
-    if _differs(run.error_details, failure):
-        yield Finding("REASON", run.run, "column error_details", "what event failed says", "something else")
-    if published:
+            yield Finding(check, run.run, f"column {column}", f"{said} as {source}", str(stored))
+    for column, kind, said in (
+        ("rollback_reason", "rolled_back", chain.details("rolled_back").get("reason")),
+        ("release_reason", "released", chain.details("released").get("reason")),
+        ("error_details", "failed", chain.details("failed").get("error_details") if run.status == "failed" else None),
+    ):
+        if _differs(getattr(run, column), said):
+            yield Finding("REASON", run.run, f"column {column}", f"what event {kind} says", "something else")
+    if chain.details("completed"):
         yield from _published_counts(run, chain)
 
 
-def _ends(chain: RunChain) -> Iterator[tuple[str, str, str, object]]:
-    """Each column that tells how the run ended, with the kind of event that says it, and what that says."""
-    undone = chain.details("rolled_back")
-    yield "TIME", "completed_at", "completed", chain.details("completed").get("completed_at")
-    yield "TIME", "rolled_back_at", "rolled_back", undone.get("rolled_back_at")
-    yield "REPLACEMENT", "replaced_by", "rolled_back", undone.get("replaced_by")
-    yield "REPLACEMENT", "replaces", "replacement", chain.details("replacement").get("replaces")
+def _begun(chain: RunChain) -> Iterator[tuple[str, str, object, str]]:
+    """Check, column, what the events say, and which do: of what the run is, and who holds it."""
+    first = details_of(chain.first) if chain.first else {}
+    for column in ("source_system", "source_batch_id", "file_hash", "import_kind", "filename"):
+        yield "IDENTITY", column, first.get(column), "event 1 says"
+    claim = chain.claim()
+    claimed = details_of(claim) if claim else {}
+    for column in ("reader_fingerprint", "expected_count", "claimed_at"):
+        yield "CLAIM", column, claimed.get(column), "the last claim says"
+    yield "CLAIM", "worker_id", claim.worker_id if claim else None, "the last claim says"
+
+
+def _ended(chain: RunChain) -> Iterator[tuple[str, str, object, str]]:
+    """The same of where the run stands, and how it came there."""
+    completed, undone = chain.details("completed"), chain.details("rolled_back")
+    yield "STATUS", "status", chain.status(), "the events say"
+    yield "ATTEMPT", "attempt", chain.attempt, "the events say"
+    yield "PUBLISH_SEQ", "publish_seq", completed.get("publish_seq"), "event completed says"
+    yield "TIME", "completed_at", completed.get("completed_at"), "event completed says"
+    yield "TIME", "rolled_back_at", undone.get("rolled_back_at"), "event rolled_back says"
+    yield "REPLACEMENT", "replaced_by", undone.get("replaced_by"), "event rolled_back says"
+    yield "REPLACEMENT", "replaces", chain.details("replacement").get("replaces"), "event replacement says"
     withheld = undone.get("withheld", False) and "released" not in chain.last_of
-    yield "RELEASE", "withheld", "rolled_back or released", withheld
-    yield "RELEASE", "release_reason", "released", chain.details("released").get("reason")
+    yield "RELEASE", "withheld", withheld, "events rolled_back and released say"
 
 
 def _differs(stored: object, said: object) -> bool:
@@ -66,7 +61,7 @@ def _differs(stored: object, said: object) -> bool:
 
 def _published_counts(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
     said = {name: value for name, value in chain.details("completed").items() if name.startswith("rows_")}
-    # the shares of a published run move only with an event, and with its undoing no more; kinds made later may move them
+    # the shares of a published run move only with an event, and with its undoing no more; later kinds may move them
     if not chain.kinds_are_known:
         said = {name: said.get(name) for name in ("rows_fetched", "rows_errored")}
     else:

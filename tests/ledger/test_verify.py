@@ -56,7 +56,7 @@ CONTRADICTIONS = [
     ("update ingest.import_runs set completed_at = now() where id = '{failed}'", "TIME"),
     ("update ingest.import_runs set rolled_back_at = now() where id = '{undone}'", "TIME"),
     ("update ingest.import_runs set withheld = true where id = '{undone}'", "RELEASE"),
-    ("update ingest.import_runs set release_reason = 'x' where id = '{undone}'", "RELEASE"),
+    ("update ingest.import_runs set release_reason = 'x' where id = '{undone}'", "REASON"),
     ("update ingest.import_runs set withheld = false where id = '{heir}'", "RELEASE"),
     ("update ingest.import_runs set replaces = null where id = '{newer}'", "REPLACEMENT"),
     ("update ingest.import_runs set replaces = '{heir}' where id = '{first}'", "REPLACEMENT"),
@@ -88,7 +88,7 @@ CONTRADICTIONS = [
 
 @pytest.fixture
 def runs(conn: Connection) -> dict[str, UUID]:
-    """Runs in every state: two completed that share a record, two undone, one replaced, one failed, one taken over, one waiting.
+    """Runs in every state: completed ones that share a record, undone, replaced, failed, taken over, waiting.
 
     And one that a crash left with its second chunk and without its first.
     """
