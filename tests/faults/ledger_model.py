@@ -61,6 +61,7 @@ class Run:
     ended_attempt: int | None = None
     mismatched: bool = False
     publish_seq: int | None = None
+    withheld: bool = False
     landed: dict[int, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
@@ -74,9 +75,13 @@ class Run:
         """How many records are landed."""
         return sum(len(self.delivery.chunks[chunk]) for chunk in self.landed)
 
-    def record(self, event: str, worker: str | None = None) -> None:
-        """Leave an event, of the holder unless of another worker."""
-        self.events.append(Event(event, worker or self.worker, self.attempt))
+    def record(self, event: str) -> None:
+        """Leave an event of the holder."""
+        self.record_by(self.worker, event)
+
+    def record_by(self, worker: str | None, event: str) -> None:
+        """Leave an event of another worker, or of nobody who is one."""
+        self.events.append(Event(event, worker, self.attempt))
 
     def end(self, status: str) -> None:
         """The holder's end of the run."""
@@ -124,14 +129,14 @@ class Model:
             return self._begin(delivery, worker, fingerprint)
         is_same_worker = live.worker == worker
         if live.status == "completed":
-            live.record("duplicate_blocked", worker)
+            live.record_by(worker, "duplicate_blocked")
             return "duplicate", live
         if live.status == "processing" and not is_same_worker and not live.is_stale:
-            live.record("in_progress_refused", worker)
+            live.record_by(worker, "in_progress_refused")
             return "in_progress", live
         if live.fingerprint != fingerprint and live.landed:
             live.status = "rolled_back"
-            live.record("rolled_back")
+            live.record_by(None, "rolled_back")
             return self._begin(delivery, worker, fingerprint)
         if live.status == "failed":
             event = "claimed"
@@ -145,6 +150,10 @@ class Model:
         return "claimed", live
 
     def _begin(self, delivery: Delivery, worker: str, fingerprint: str) -> tuple[str, Run]:
+        for run in self.runs:
+            if run.delivery == delivery and run.withheld:
+                run.withheld = False
+                run.record_by(None, "released")
         self.runs.append(Run(delivery, worker, fingerprint))
         self.runs[-1].record("claimed")
         return "claimed", self.runs[-1]
@@ -213,7 +222,7 @@ class Model:
         else:
             if before == "processing":
                 self._publish(run)
-            run.record("reconciled" if agrees else "reconciliation_failed", hand.worker)
+            run.record_by(hand.worker, "reconciled" if agrees else "reconciliation_failed")
         is_valid = agrees and before in {"processing", "completed"}
         return is_valid, expected, run.landed_records, run.landed_records - expected
 
@@ -225,8 +234,9 @@ class Model:
         run.status = "rolled_back"
         for index, counts in self.counts().items():
             if counts != before[index]:
-                self.runs[index].record("counts_corrected")
-        run.record("rolled_back")
+                self.runs[index].record_by(None, "counts_corrected")
+        run.withheld = True
+        run.record_by(None, "rolled_back")
         return True, run.landed_records
 
     def abort(self, run: Run) -> None:
@@ -264,6 +274,6 @@ class Model:
         run.end("completed")
 
     def _mismatch(self, hand: Hand) -> None:
-        hand.run.record("reconciliation_failed", hand.worker)
+        hand.run.record_by(hand.worker, "reconciliation_failed")
         hand.run.mismatched = True
         hand.run.end("failed")
