@@ -303,13 +303,7 @@ select
     l.dedupe_key,
     l.import_run_id,
     l.row_number,
-    case
-        when r.status = 'rolled_back' then 'rolled_back'
-        when l.error_code is not null then 'failed'
-        when r.status <> 'completed' then 'pending'
-        when k.dedupe_key is not null then 'inserted'
-        else 'skipped'
-    end as status,
+    l.status,
     l.error_code,
     r.source_system,
     r.source_batch_id,
@@ -328,15 +322,11 @@ select
     c.digest,
     c.attempt,
     c.landed_at
-from ingest.landed_rows as l
+from ingest.plaintiffs_raw as l
 inner join ingest.import_runs as r on r.id = l.import_run_id
 left join ingest.landed_chunks as c
     on c.import_run_id = l.import_run_id
-    and c.chunk_no = l.chunk_no
-left join ingest.plaintiff_keys as k
-    on k.dedupe_key = l.dedupe_key
-    and k.owner_run_id = l.import_run_id
-    and k.owner_row_number = l.row_number;
+    and c.chunk_no = l.chunk_no;
 
 comment on view ingest.v_record_origins is
     'Where each landed record stands: its run and file, its lines, the byte range and digest of its chunk. No cell of it.';

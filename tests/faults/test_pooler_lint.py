@@ -19,7 +19,11 @@ from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, connect
 
 _ROOT = Path(__file__).parents[2]
-_SQL = [*(_ROOT / "supabase" / "migrations").glob("*.sql"), _ROOT / "plaintiff_moat" / "ledger" / "queries.sql"]
+_SQL = [
+    path
+    for folder in ("supabase/migrations", "plaintiff_moat/ledger/queries")
+    for path in (_ROOT / folder).glob("*.sql")
+]
 # the embedded server's own folder starts and stops programs, and sends nothing; evidence is read in one transaction,
 # with which its cursor ends
 _PYTHON = [

@@ -1,0 +1,31 @@
+-- Reading runs.
+
+-- name: run
+select * from ingest.v_runs where id = %(run_id)s::uuid
+
+-- name: runs_by_prefix
+select id from ingest.v_runs where starts_with(id::text, %(prefix)s::text) limit 2
+
+-- name: live_run_of_delivery
+select *
+from ingest.v_runs
+where source_system = %(source_system)s::text
+    and source_batch_id = %(source_batch_id)s::text
+    and file_hash = %(file_hash)s::text
+    and status <> 'rolled_back'
+
+-- name: other_delivery_of_batch
+select id
+from ingest.v_runs
+where source_system = %(source_system)s::text
+    and source_batch_id = %(source_batch_id)s::text
+    and file_hash <> %(file_hash)s::text
+    and status = 'completed'
+order by publish_seq desc
+limit 1
+
+-- name: latest_runs
+select * from ingest.v_latest_runs
+
+-- name: run_events
+select * from ingest.v_run_events where import_run_id = %(run_id)s::uuid order by seq
