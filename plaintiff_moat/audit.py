@@ -11,8 +11,18 @@ from uuid import UUID
 import psycopg
 
 from plaintiff_moat.attest import recorded_checkpoint, recorded_checkpoints
-from plaintiff_moat.evidence import Checkpoint, ChunkFacts, Event, Finding, Recount, RunChain, RunFacts, check_file
-from plaintiff_moat.evidence.runs import check_chunks, check_counts, check_landed, check_run
+from plaintiff_moat.evidence import (
+    Checkpoint,
+    ChunkFacts,
+    Event,
+    Finding,
+    Fixes,
+    Recount,
+    RunChain,
+    RunFacts,
+    check_file,
+)
+from plaintiff_moat.evidence.runs import check_chunks, check_counts, check_fixes, check_landed, check_run
 from plaintiff_moat.ledger import evidence as ledger
 
 __all__ = ["Report", "broken_chain", "verify"]
@@ -136,6 +146,8 @@ def _records(
     (recounted,) = ledger.rows(conn, "recount_run", run_id=facts.run)
     recount = Recount(**recounted)
     yield from check_counts(facts, recount, chunks)
+    (fixes,) = ledger.rows(conn, "fixes_of_run", run_id=facts.run)
+    yield from check_fixes(facts, chain, Fixes(**fixes))
     seen.records += recount.landed
 
 

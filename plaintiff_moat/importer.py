@@ -23,6 +23,7 @@ from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
+from plaintiff_moat.ledger.rejects import describe_source, require_replayable, run_to_replay
 from plaintiff_moat.ledger.runs import other_delivery_of_batch, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import living_worker, succeeding
@@ -57,6 +58,7 @@ def import_file(
     patience: float = PATIENCE_SECONDS,
     on_progress: Callable[[Progress], object] = lambda _: None,
     replaces: UUID | str | None = None,
+    replays: UUID | str | None = None,
     unattended: bool = False,
 ) -> ImportSummary:
     """Takes the file in once and whole: everything of it is published in one commit, or nothing.
@@ -70,13 +72,15 @@ def import_file(
     `patience` seconds.
 
     The commit that publishes the file undoes the run that it `replaces`, named by its id or the beginning of it: the
-    active set is then as if that one's file had never come. `unattended` says that nobody decided to take this very
-    file: NotReleased when somebody undid its newest run and nobody has released it since.
+    active set is then as if that one's file had never come. A corrected export of rejects `replays` the run that it was
+    exported from: each record stands for the reject that it names, which counts as fixed while this run is completed
+    and the record valid. `unattended` says that nobody decided to take this very file: NotReleased when somebody undid
+    its newest run and nobody has released it since.
 
     Raises BadInput, BadMapping, DatabaseUnreachable or DatabaseNotMigrated with nothing written, nor for a run that
-    cannot be replaced (NoSuchRun, WrongRun); NotReleased with nothing but an event; SourceChanged when the file changed
-    after its claim (the run is `failed`); LeaseLost when somebody took the run over; RunFailed for any other end (the
-    run is `failed`, nothing of it is active).
+    cannot be replaced or replayed (NoSuchRun, WrongRun); NotReleased with nothing but an event; SourceChanged when the
+    file changed after its claim (the run is `failed`); LeaseLost when somebody took the run over; RunFailed for any
+    other end (the run is `failed`, nothing of it is active).
     """
     with Importer(database, worker_id=worker_id, workers=workers, patience=patience) as importer:
         return importer.import_file(
@@ -86,6 +90,7 @@ def import_file(
             mapping=mapping,
             on_progress=on_progress,
             replaces=replaces,
+            replays=replays,
             unattended=unattended,
         )
 
@@ -127,24 +132,32 @@ class Importer:
         mapping: str | None = None,
         on_progress: Callable[[Progress], object] = lambda _: None,
         replaces: UUID | str | None = None,
+        replays: UUID | str | None = None,
         unattended: bool = False,
     ) -> ImportSummary:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
-        delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+        replayed = None if replays is None else self._ledger.do(lambda conn: run_to_replay(conn, replays))
+        delivery = open_delivery(
+            path, source_system=source_system, batch_id=batch_id, mapping=mapping, replays=replayed
+        )
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
         replaced = None
         if replaces is not None:
             replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))
+        if replayed is not None:
+            rejects = delivery.rejects()
+            self._ledger.do(lambda conn: require_replayable(conn, replayed, *delivery.identity, rejects))
         with self._worker() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
             if lease is not None:
                 with self._end_reported(lease):
+                    self._ledger.do(lambda conn: describe_source(conn, lease, delivery.layout))
                     self._land_missing(delivery, lease, tally, on_progress)
-                    self._publish(lease, delivery.scan.records, replaced)
-            elif claim.is_duplicate and claim.run_id is not None and replaced is not None:
-                self._replace(claim.run_id, replaced)
+                    self._publish(lease, delivery.scan.records, replaced, replayed)
+            elif claim.is_duplicate and claim.run_id is not None and (replaced or replayed):
+                self._relate(claim.run_id, replaced, replayed)
         standing = None if claim.run_id is None else self._ledger.do(partial(run, run_id=claim.run_id))
         other = self._ledger.do(lambda conn: other_delivery_of_batch(conn, *delivery.identity))
         return ImportSummary.of_run(
@@ -218,9 +231,11 @@ class Importer:
         self._ledger.do(lambda conn: land(conn, lease, chunk, rows))
         return Tally.of(rows)
 
-    def _publish(self, lease: Lease, expected: int, replaced: UUID | None) -> None:
+    def _publish(self, lease: Lease, expected: int, replaced: UUID | None, replayed: UUID | None) -> None:
         result = self._ledger.do(
-            lambda conn: IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected, replaces=replaced)
+            lambda conn: IngestClaimClient(conn, lease=lease).reconcile(
+                lease.run_id, expected, replaces=replaced, replays=replayed
+            )
         )
         if not result.is_valid:
             raise RunFailed(
@@ -228,9 +243,14 @@ class Importer:
                 " is active; import the file again, and if that fails too, report it with `moat show`"
             )
 
-    def _replace(self, run_id: UUID, replaced: UUID) -> None:
-        """Puts a run that was completed before in the place of the other, unless it has that place already."""
-        result = self._ledger.do(lambda conn: IngestClaimClient(conn).reconcile(run_id, replaces=replaced))
+    def _relate(self, run_id: UUID, replaced: UUID | None, replayed: UUID | None) -> None:
+        """Puts a run that was completed before in the place of the other, unless it has that place already.
+
+        What it replays was said when it was published: only that it did is looked at.
+        """
+        result = self._ledger.do(
+            lambda conn: IngestClaimClient(conn).reconcile(run_id, replaces=replaced, replays=replayed)
+        )
         if not result.is_valid:
             raise RunFailed(f"run {run_id} does not verify and replaced nothing: look at it with `moat show`")
 

@@ -13,6 +13,7 @@ from plaintiff_moat.errors import NotReleased
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
+from plaintiff_moat.ledger.rejects import require_replayable, run_to_replay
 from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery, other_delivery_of_batch
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
 from plaintiff_moat.summary import ImportSummary, Tally
@@ -31,6 +32,7 @@ def preview_file(
     mapping: str | None = None,
     limit: int | None = None,
     replaces: UUID | str | None = None,
+    replays: UUID | str | None = None,
     unattended: bool = False,
 ) -> ImportSummary:
     """What `import_file` would insert, skip and reject if it ran now. Writes nothing.
@@ -41,9 +43,16 @@ def preview_file(
     """
     started = time.monotonic()
     database = resolve(database)
-    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+    replayed = None
+    if replays is not None:
+        with connect(database) as conn:
+            require_migrated(conn)
+            replayed = run_to_replay(conn, replays)
+    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping, replays=replayed)
     with connect(database) as conn:
         require_migrated(conn)
+        if replayed is not None:
+            require_replayable(conn, replayed, *delivery.identity, delivery.rejects())
         live = live_run_of_delivery(conn, *delivery.identity)
     tally = Tally()
     keys: list[pl.Series] = []
@@ -80,7 +89,7 @@ def preview_file(
             "rows_errored": tally.errored,
         }
     )
-    counts["replaces"] = replaced
+    counts |= {"replaces": replaced, "replays": replayed}
     return ImportSummary.of_run(
         delivery, _claim_status(live), counts, tally, other=other, dry_run=True, seconds=time.monotonic() - started
     )

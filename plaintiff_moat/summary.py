@@ -68,7 +68,8 @@ class ImportSummary:
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
     of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`. `first_rejects` and
     `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
-    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any.
+    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any;
+    `replays` the run whose rejects the records stand for.
     """
 
     filename: str
@@ -90,6 +91,7 @@ class ImportSummary:
     warnings: dict[str, int]
     replaces: UUID | None
     other_delivery: UUID | None
+    replays: UUID | None
 
     @classmethod
     def of_run(
@@ -120,9 +122,10 @@ class ImportSummary:
             rows_skipped=counts.get("rows_skipped", 0),
             rows_errored=counts.get("rows_errored", 0),
             seconds=round(seconds, 3),
-            unmapped=delivery.mapping.unmapped(delivery.scan.header),
+            unmapped=delivery.mapping.unmapped(delivery.header),
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
             replaces=counts.get("replaces"),
             other_delivery=other,
+            replays=counts.get("replays"),
         )

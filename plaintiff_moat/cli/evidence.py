@@ -27,6 +27,7 @@ _COLUMNS_OF_ORIGINS = {
     "lines": "lines",
     "chunk_no": "chunk",
     "bytes": "bytes of the chunk",
+    "fixes": "fixes",
     "landed_at": "landed at",
     "completed_at": "published at",
     "rolled_back_at": "rolled back at",
@@ -200,6 +201,9 @@ def _show_origins(key: UUID | None, origins: list[dict[str, Any]]) -> None:
         origin["id"] = origin["import_run_id"]
         first, last = origin["line_start"], origin["line_end"]
         origin["lines"] = str(first) if first == last else f"{first}-{last}"
+        # a record that was rejected again stands for the reject, and fixes nothing
+        fixes = origin["replays_row"] is not None and origin["error_code"] is None
+        origin["fixes"] = f"row {origin['replays_row']} of run {origin['replays']}" if fixes else None
         origin["bytes"] = f"{origin['byte_start']}-{origin['byte_end'] - 1}" if origin["byte_end"] else None
     output.show_table(origins, _COLUMNS_OF_ORIGINS, empty="")
 

@@ -41,6 +41,12 @@ def _shared_options(command: _Command) -> _Command:
                 callback=not_blank,
                 help="Undo this run in the same commit: the file takes its place.",
             ),
+            click.option(
+                "--replays",
+                metavar="RUN",
+                callback=not_blank,
+                help="The file holds rejects of this run, corrected: moat rejects exports them.",
+            ),
             click.option("--limit", type=click.IntRange(min=1), help="Look at the first N records only (dry run)."),
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
@@ -121,6 +127,8 @@ def _import_all(
             files = files_at(path)
             if about_the_file["replaces"] and (files is not None or len(paths) > 1):
                 raise click.UsageError("--replaces is for one file: a run has one successor")
+            if about_the_file["replays"] and (files is not None or len(paths) > 1):
+                raise click.UsageError("--replays is for one file: the corrected export of that run")
             if files is not None and about_the_file["batch_id"]:
                 raise click.UsageError("--batch-id names one delivery: give a file, not a folder or a pattern")
             with outcomes(path, is_single=files is None, as_json=as_json) as show:

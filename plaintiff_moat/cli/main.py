@@ -18,6 +18,7 @@ _COMMANDS = {
     "import": ("imports", "import_files"),
     "runs": ("runs", "runs"),
     "show": ("runs", "show"),
+    "rejects": ("rejects", "rejects"),
     "reconcile": ("runs", "reconcile"),
     "diff": ("undo", "diff"),
     "rollback": ("undo", "rollback"),

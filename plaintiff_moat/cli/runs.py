@@ -49,15 +49,25 @@ def runs(db: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run")
+@click.option("--rejects", "with_rejects", is_flag=True, help="List the failed records instead, without their cells.")
 @run_options
-def show(run: str, db: str | None, as_json: bool) -> None:
+def show(run: str, with_rejects: bool, db: str | None, as_json: bool) -> None:
     """Show a run and its history. RUN is its id or the beginning of it."""
     from plaintiff_moat.cli import output
+    from plaintiff_moat.cli.rejects import show_rejects
+    from plaintiff_moat.ledger.rejects import reject_counts
     from plaintiff_moat.ledger.runs import find_run, run_events
 
     with opened_ledger(db) as ledger:
         record = ledger.do(partial(find_run, text=run))
+        if with_rejects:
+            show_rejects(ledger, record, as_json=as_json)
+            return
         events = ledger.do(partial(run_events, run_id=record["id"]))
+        counts = ledger.do(partial(reject_counts, run_id=record["id"]))
+    record |= (
+        {"rejects_fixed": counts["fixed"], "rejects_outstanding": counts["outstanding"]} if counts["rejects"] else {}
+    )
     if as_json:
         output.show_json(record | {"events": events})
     else:

@@ -89,6 +89,8 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
         _show_counts(summary)
     if summary.replaces:
         click.echo(f"  {'would replace' if summary.dry_run else 'replaces'} run {summary.replaces}")
+    if summary.replays:
+        click.echo(f"  {'would replay' if summary.dry_run else 'replays'} rejects of run {summary.replays}")
     if summary.other_delivery and summary.other_delivery != summary.replaces:
         click.echo(
             f"  run {summary.other_delivery} is of the same batch with other bytes, and stays active;"
@@ -127,7 +129,7 @@ def _show_counts(summary: ImportSummary) -> None:
         click.echo(f"  warning {code:<24}{count:>6,}")
     if summary.first_rejects:
         more = summary.rows_errored > len(summary.first_rejects)
-        click.echo(f"  failed records{', the first of them (all: view ingest.v_rejects)' if more else ''}:")
+        click.echo(f"  failed records{', the first of them (all: moat show RUN --rejects)' if more else ''}:")
     for reject in summary.first_rejects:
         lines = _lines(reject.line_start, reject.line_end)
         click.echo(f"    {lines:<14}{reject.error_code:<24}{harmless(reject.error_message)}")

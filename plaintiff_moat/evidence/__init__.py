@@ -3,7 +3,7 @@
 from plaintiff_moat.evidence.certificates import Certificate, certificate_of, check_certificate, read_certificate
 from plaintiff_moat.evidence.chain import Event, RunChain, event_hash
 from plaintiff_moat.evidence.checkpoints import Checkpoint, Head
-from plaintiff_moat.evidence.facts import ChunkFacts, Recount, RunFacts
+from plaintiff_moat.evidence.facts import ChunkFacts, Fixes, Recount, RunFacts
 from plaintiff_moat.evidence.files import check_file
 from plaintiff_moat.evidence.findings import Finding
 
@@ -13,6 +13,7 @@ __all__ = [
     "ChunkFacts",
     "Event",
     "Finding",
+    "Fixes",
     "Head",
     "Recount",
     "RunChain",

@@ -33,6 +33,8 @@ _KINDS = {
     "replacement",
     "released",
     "unattended_refused",
+    "replay",
+    "replayed",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from plaintiff_moat.evidence.encoding import length_prefixed
 
-__all__ = ["ChunkFacts", "Recount", "RunFacts", "chunks_digest"]
+__all__ = ["ChunkFacts", "Fixes", "Recount", "RunFacts", "chunks_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class RunFacts:
     release_reason: str | None
     replaces: str | None
     replaced_by: str | None
+    replays: str | None
     error_details: Any
 
     @property
@@ -70,6 +71,20 @@ class Recount:
     rejected: int
     last_row: int
     represented: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """Which records of a run stand for rejects of the run that it replays, seen again.
+
+    `digest` is of all of them, None where there are none; `misplaced_row` is the first that stands for what is no
+    reject of that run, row `misplaced_reject`; `is_told_by_the_other` says that an event of that run holds this digest.
+    """
+
+    digest: str | None
+    misplaced_row: int | None
+    misplaced_reject: int | None
+    is_told_by_the_other: bool
 
 
 def chunks_digest(chunks: Iterable[ChunkFacts]) -> str | None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from plaintiff_moat.evidence.chain import RunChain, details_of
-from plaintiff_moat.evidence.facts import ChunkFacts, Recount, RunFacts, chunks_digest
+from plaintiff_moat.evidence.facts import ChunkFacts, Fixes, Recount, RunFacts, chunks_digest
 from plaintiff_moat.evidence.findings import Finding
 
-__all__ = ["check_chunks", "check_counts", "check_landed", "check_run"]
+__all__ = ["check_chunks", "check_counts", "check_fixes", "check_landed", "check_run"]
 
 _REDACTED = "_REDACTED]"
 
@@ -50,6 +50,7 @@ def _ended(chain: RunChain) -> Iterator[tuple[str, str, object, str]]:
     yield "TIME", "rolled_back_at", undone.get("rolled_back_at"), "event rolled_back says"
     yield "REPLACEMENT", "replaced_by", undone.get("replaced_by"), "event rolled_back says"
     yield "REPLACEMENT", "replaces", chain.details("replacement").get("replaces"), "event replacement says"
+    yield "REPLAY", "replays", chain.details("replay").get("replays"), "event replay says"
     withheld = undone.get("withheld", False) and "released" not in chain.last_of
     yield "RELEASE", "withheld", withheld, "events rolled_back and released say"
 
@@ -117,6 +118,21 @@ def check_chunks(run: RunFacts, chain: RunChain, chunks: Sequence[ChunkFacts]) -
         yield Finding("CHUNKS", run.run, "the chunks together", f"SHA-256 {said} as event completed says", str(digest))
     if chunks and row - 1 != run.rows_fetched:
         yield Finding("CHUNKS", run.run, "records of the chunks", f"{run.rows_fetched} read", str(row - 1))
+
+
+def check_fixes(run: RunFacts, chain: RunChain, fixes: Fixes) -> Iterator[Finding]:
+    """Whatever stands for rejects otherwise than when the run was published."""
+    if not run.was_published:
+        return
+    where, said = "replays_row of landed_rows", chain.details("replay").get("fixes_digest")
+    if fixes.digest != said:
+        yield Finding("REPLAY", run.run, where, f"SHA-256 {said} as event replay says", str(fixes.digest))
+    if fixes.misplaced_row is not None:
+        expected = f"a reject of run {run.replays}, which it stands for"
+        yield Finding("REPLAY", run.run, f"row {fixes.misplaced_row}", expected, f"its row {fixes.misplaced_reject}")
+    if run.replays is not None and not fixes.is_told_by_the_other:
+        expected = f"an event replayed of run {run.replays} with SHA-256 {fixes.digest}"
+        yield Finding("REPLAY", run.run, where, expected, "none")
 
 
 def check_landed(run: RunFacts, chunks: Sequence[ChunkFacts], landed: Sequence[Mapping[str, int]]) -> Iterator[Finding]:

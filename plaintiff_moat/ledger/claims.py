@@ -166,12 +166,14 @@ class IngestClaimClient:
         mark_completed: bool = True,
         *,
         replaces: UUID | str | None = None,
+        replays: UUID | str | None = None,
     ) -> str:
         """Ends the run with these counts and returns its status: `completed`, or `failed`.
 
         It fails with `"fatal": True` in error_details, and when the counts contradict the landed rows. With
         `mark_completed=False` it records progress and the run stays `processing`. error_details are redacted first.
-        Completing undoes the run that it `replaces` in the same commit; WrongRun, and neither is done, where it cannot.
+        Completing undoes the run that it `replaces` in the same commit, and makes the records stand for rejects of the
+        run that it `replays`; WrongRun, and nothing is done, where it cannot.
         """
         row = self._call_as_holder(
             "finalize",
@@ -183,18 +185,27 @@ class IngestClaimClient:
             error_details=None if error_details is None else Jsonb(redact_dict(dict(error_details))),
             mark_completed=mark_completed,
             replaces=replaces,
+            replays=replays,
         )
         return str(row[0])
 
     def reconcile(
-        self, run_id: UUID | str, expected_count: int | None = None, *, replaces: UUID | str | None = None
+        self,
+        run_id: UUID | str,
+        expected_count: int | None = None,
+        *,
+        replaces: UUID | str | None = None,
+        replays: UUID | str | None = None,
     ) -> ReconcileResult:
         """Recounts the landed rows; publishes a processing run when they are as many as expected, fails it when not.
 
-        A valid run undoes the run that it `replaces` in the same commit, also when it was completed before; WrongRun,
-        and neither is done, where that cannot be. Asked again, it has been done.
+        A valid run undoes the run that it `replaces` in the same commit, also when it was completed before;
+        one that is published makes its records stand for rejects of the run that it `replays`. WrongRun, and nothing is
+        done, where that cannot be. Asked again, it has been done.
         """
-        row = self._call_as_holder("reconcile", run_id, expected_count=expected_count, replaces=replaces)
+        row = self._call_as_holder(
+            "reconcile", run_id, expected_count=expected_count, replaces=replaces, replays=replays
+        )
         return ReconcileResult(*row)
 
     def rollback(self, run_id: UUID | str, reason: str | None = None) -> RollbackResult:

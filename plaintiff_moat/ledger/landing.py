@@ -35,8 +35,9 @@ class Chunk(Protocol):
 def land(conn: psycopg.Connection[Any], lease: Lease, chunk: Chunk, frame: pl.DataFrame) -> None:
     """Lands the chunk's records; a chunk that is landed already stays as it is.
 
-    `frame` has one row per record with the columns of `landed_rows` from row_number on, in their order. Raises
-    LeaseLost, keeps nothing of the chunk, and records the refusal, once the lease is lost.
+    `frame` has one row per record with the columns of `landed_rows` from row_number on, in their order; the last one,
+    replays_row, may be missing. Raises LeaseLost, keeps nothing of the chunk, and records the refusal, once the lease
+    is lost.
     """
     rows = frame.select(
         pl.lit(str(lease.run_id)).alias("import_run_id"),
@@ -44,12 +45,13 @@ def land(conn: psycopg.Connection[Any], lease: Lease, chunk: Chunk, frame: pl.Da
         pl.lit(chunk.number).alias("chunk_no"),
         pl.all(),
     )
+    statement = "copy_landed_fixes" if "replays_row" in frame.columns else "copy_landed_rows"
     encoded = BytesIO()
     rows.write_csv(encoded, include_header=False)
     try:
         with domain_errors(), conn.transaction(), conn.cursor() as cursor:
             if _open(cursor, lease, chunk):
-                with cursor.copy(query("copy_landed_rows")) as copy:
+                with cursor.copy(query(statement)) as copy:
                     copy.write(encoded.getbuffer())
     except LeaseLost:
         record_refusal(conn, lease, "land")

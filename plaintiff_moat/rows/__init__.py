@@ -9,7 +9,9 @@ from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, DEFAULT_IDENTITY, LAN
 from plaintiff_moat.rows.identity import KEY_VERSION
 from plaintiff_moat.rows.mapping import BoundMapping, Mapping
 from plaintiff_moat.rows.mapping_files import load_mapping, mapping_for, mapping_names
+from plaintiff_moat.rows.payload import is_redacted
 from plaintiff_moat.rows.prepare import prepare
+from plaintiff_moat.rows.returns import Return, appended_columns, is_export, neutralised, reference
 
 __all__ = [
     "CANONICAL_COLUMNS",
@@ -19,9 +21,15 @@ __all__ = [
     "BoundMapping",
     "ErrorCode",
     "Mapping",
+    "Return",
     "WarningCode",
+    "appended_columns",
+    "is_export",
+    "is_redacted",
     "load_mapping",
     "mapping_for",
     "mapping_names",
+    "neutralised",
     "prepare",
+    "reference",
 ]

@@ -7,10 +7,11 @@ import polars as pl
 
 from plaintiff_moat.redaction import redact
 
-__all__ = ["masked", "readable_payload", "unmapped", "unreadable_payload"]
+__all__ = ["is_redacted", "masked", "readable_payload", "unmapped", "unreadable_payload"]
 
 TEXT_LIMIT: Final = 10_000  # characters of one cell in a payload; the line range leads to the rest
 _WITHHELD: Final = "[withheld: the file has sensitive columns]"
+_CUT: Final = " [cut]"
 _KEPT: Final = 4  # Federal Rule of Civil Procedure 5.2(a): at most the last four digits
 
 
@@ -47,6 +48,11 @@ def unreadable_payload(rejects: pl.DataFrame, *, withheld: bool) -> pl.Series:
     return texts.alias("record").to_frame().select(_object([pl.all()])).to_series()
 
 
+def is_redacted(text: str) -> bool:
+    """Whether a text of a payload looks as if it were not what was sent."""
+    return text == _WITHHELD or text.startswith("****") or "_REDACTED]" in text or text.endswith(_CUT)
+
+
 def _object(fields: Sequence[pl.Expr]) -> pl.Expr:
     return pl.struct(fields).struct.json_encode()
 
@@ -62,4 +68,4 @@ def _safe_text(text: str | None) -> str | None:
     if text is None:
         return None
     shown = redact(text).replace("\0", "\N{SYMBOL FOR NULL}")
-    return shown if len(shown) <= TEXT_LIMIT else shown[:TEXT_LIMIT] + " [cut]"
+    return shown if len(shown) <= TEXT_LIMIT else shown[:TEXT_LIMIT] + _CUT

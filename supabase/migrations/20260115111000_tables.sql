@@ -69,6 +69,8 @@ create table ingest.import_runs (
     release_reason text,
     replaces uuid,
     replaced_by uuid,
+    replays uuid,
+    source_layout jsonb,
     constraint import_runs_names_are_given check (source_system <> '' and source_batch_id <> '' and file_hash <> ''),
     constraint import_runs_counts_are_not_negative check (
         rows_fetched >= 0 and rows_inserted >= 0 and rows_skipped >= 0 and rows_errored >= 0
@@ -87,7 +89,8 @@ create table ingest.import_runs (
     ),
     constraint import_runs_withheld_is_rolled_back check (status = 'rolled_back' or not withheld),
     constraint import_runs_replaced_is_rolled_back check (status = 'rolled_back' or replaced_by is null),
-    constraint import_runs_replaces_another check (replaces <> id and replaced_by <> id)
+    constraint import_runs_replaces_another check (replaces <> id and replaced_by <> id),
+    constraint import_runs_replays_another check (replays <> id)
 );
 
 create unique index import_runs_one_live_run
@@ -142,6 +145,8 @@ comment on column ingest.import_runs.withheld is
 comment on column ingest.import_runs.release_reason is 'Why an unattended import may take the file in again.';
 comment on column ingest.import_runs.replaces is 'The run that was undone when this one took its place.';
 comment on column ingest.import_runs.replaced_by is 'The run that took this one''s place.';
+comment on column ingest.import_runs.replays is 'The run whose rejects this one''s records stand for.';
+comment on column ingest.import_runs.source_layout is 'The file''s columns in their order, redacted, and its delimiter, quote and encoding.';
 
 create table ingest.landed_rows (
     import_run_id uuid not null,
@@ -172,6 +177,7 @@ create table ingest.landed_rows (
     error_message text,
     warnings text[] not null default '{}',
     raw_payload jsonb,
+    replays_row integer,
     constraint landed_rows_pkey primary key (import_run_id, row_number),
     constraint landed_rows_valid_or_rejected check ((dedupe_key is null) = (error_code is not null)),
     constraint landed_rows_only_rejects_explain check (
@@ -215,6 +221,7 @@ comment on column ingest.landed_rows.error_code is 'Why the record was rejected;
 comment on column ingest.landed_rows.error_message is 'The column and the rule that it broke, never the value.';
 comment on column ingest.landed_rows.warnings is 'Codes of what was kept as sent but looks doubtful.';
 comment on column ingest.landed_rows.raw_payload is 'The rejected record, redacted.';
+comment on column ingest.landed_rows.replays_row is 'The reject that it stands for: row_number in the run that its run replays.';
 
 create table ingest.landed_chunks (
     import_run_id uuid not null,

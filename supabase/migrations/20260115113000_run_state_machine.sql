@@ -185,6 +185,9 @@ begin
     elsif new.replaces is distinct from old.replaces then
         v_event := 'replacement';
         v_details := jsonb_build_object('replaces', new.replaces);
+    elsif new.replays is distinct from old.replays then
+        v_event := 'replay';
+        v_details := jsonb_build_object('replays', new.replays, 'fixes_digest', ingest.fixes_digest(new.id));
     elsif old.withheld and not new.withheld then
         v_event := 'released';
         v_details := jsonb_build_object('reason', new.release_reason);
@@ -200,7 +203,7 @@ begin
         return null;
     end if;
     -- these are nobody's doing who ever held the lease: the actor tells whose
-    v_by_worker := v_event not in ('rolled_back', 'released', 'replacement', 'counts_corrected');
+    v_by_worker := v_event not in ('rolled_back', 'released', 'replacement', 'replay', 'counts_corrected');
     perform ingest._append_event(
         new.id, v_event, case when v_by_worker then new.worker_id end, new.attempt, v_details
     );

@@ -196,7 +196,8 @@ create function ingest.finalize_import_run(
     p_mark_completed boolean default true,
     p_worker_id text default null,
     p_attempt integer default null,
-    p_replaces uuid default null
+    p_replaces uuid default null,
+    p_replays uuid default null
 )
 returns text
 language plpgsql
@@ -233,6 +234,7 @@ begin
     then
         if v_run.status = 'completed' then
             perform ingest._replace(p_run_id, p_replaces);
+            perform ingest._replay(p_run_id, p_replays);
         end if;
         return v_run.status::text;
     end if;
@@ -264,6 +266,7 @@ begin
         -- The caller keeps its records elsewhere: there is nothing to publish and nothing to contradict it.
         perform ingest._replace(p_run_id, p_replaces);
         perform ingest._complete(p_run_id, v_run.rows_fetched, v_run.rows_inserted, v_run.rows_errored);
+        perform ingest._replay(p_run_id, p_replays);
     elsif v_landed.is_whole
         and v_landed.landed = coalesce(v_run.expected_count, v_landed.landed)
         and v_run.rows_fetched = v_landed.landed
@@ -272,6 +275,7 @@ begin
     then
         perform ingest._replace(p_run_id, p_replaces);
         perform ingest._publish(p_run_id, v_landed);
+        perform ingest._replay(p_run_id, p_replays);
     else
         perform ingest._fail_reconciliation(p_run_id, p_worker_id, jsonb_build_object(
             'expected', v_expected,
@@ -294,17 +298,18 @@ end
 $$;
 
 comment on function
-    ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid) is
+    ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid, uuid) is
     'Ends a run and says how: completed (and published), or failed when error_details has "fatal": true or when the counts'
-    ' contradict the landed rows. With p_mark_completed = false it records progress only. Completing undoes run p_replaces'
-    ' in the same transaction, or neither is done.';
+    ' contradict the landed rows. With p_mark_completed = false it records progress only. Completing undoes run p_replaces,'
+    ' and makes the records stand for rejects of run p_replays, in the same transaction, or nothing is done.';
 
 create function ingest.reconcile_import_run(
     p_run_id uuid,
     p_expected_count integer default null,
     p_worker_id text default null,
     p_attempt integer default null,
-    p_replaces uuid default null
+    p_replaces uuid default null,
+    p_replays uuid default null
 )
 returns table (is_valid boolean, expected_count integer, actual_count integer, delta integer)
 language plpgsql
@@ -340,6 +345,7 @@ begin
     if v_run.status = 'processing' and v_holds then
         perform ingest._replace(p_run_id, p_replaces);
         perform ingest._publish(p_run_id, v_landed);
+        perform ingest._replay(p_run_id, p_replays);
     elsif v_run.status = 'completed' and v_holds then
         v_holds := v_run.rows_errored = v_landed.rejected and v_run.rows_inserted = (
             select count(*)
@@ -352,6 +358,7 @@ begin
         );
         if v_holds then
             perform ingest._replace(p_run_id, p_replaces);
+            perform ingest._replay(p_run_id, p_replays);
         end if;
     end if;
 
@@ -380,7 +387,8 @@ begin
 end
 $$;
 
-comment on function ingest.reconcile_import_run(uuid, integer, text, integer, uuid) is
+comment on function ingest.reconcile_import_run(uuid, integer, text, integer, uuid, uuid) is
     'Recounts the landed rows against p_expected_count, or against the count that came with the claim. A processing run'
     ' is thereby completed (published) when they are equal and failed when not; a run that has ended is verified again'
-    ' without a change. A run that is valid undoes run p_replaces in the same transaction, or neither is done.';
+    ' without a change. A run that is valid undoes run p_replaces, and its records stand for'
+    ' rejects of run p_replays, in the same transaction, or nothing is done.';

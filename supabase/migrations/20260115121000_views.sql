@@ -37,7 +37,8 @@ select
     l.error_code,
     l.error_message,
     l.warnings,
-    l.raw_payload
+    l.raw_payload,
+    l.replays_row
 from ingest.landed_rows as l
 inner join ingest.import_runs as r on r.id = l.import_run_id
 left join ingest.plaintiff_keys as k
@@ -129,7 +130,8 @@ select
     r.replaces,
     r.replaced_by,
     r.withheld,
-    r.release_reason
+    r.release_reason,
+    r.replays
 from ingest.import_runs as r;
 
 comment on view ingest.v_runs is 'Every run, for people.';

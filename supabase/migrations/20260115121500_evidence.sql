@@ -321,7 +321,9 @@ select
     c.byte_end,
     c.digest,
     c.attempt,
-    c.landed_at
+    c.landed_at,
+    r.replays,
+    l.replays_row
 from ingest.plaintiffs_raw as l
 inner join ingest.import_runs as r on r.id = l.import_run_id
 left join ingest.landed_chunks as c

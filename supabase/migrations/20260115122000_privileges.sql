@@ -118,14 +118,17 @@ grant execute on function
     ingest.record_refusal(uuid, text, text, integer),
     ingest.outdated_writers(uuid),
     ingest.heartbeat_import_run(uuid, text, integer),
-    ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid),
+    ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid, uuid),
     ingest.active_keys(uuid[]),
     ingest.require_replaceable(uuid, text, text),
+    ingest.require_replayable(uuid, text, text, integer[]),
+    ingest.describe_source(uuid, jsonb, text, integer),
     ingest.redact(text)
 to dragonfly_app, service_role;
 
 grant execute on function
-    ingest.reconcile_import_run(uuid, integer, text, integer, uuid),
+    ingest.reconcile_import_run(uuid, integer, text, integer, uuid, uuid),
+    ingest.reject_counts(uuid),
     ingest.rollback_import_run(uuid, text),
     ingest.preview_rollback(uuid),
     ingest.heirs_of_run(uuid),
@@ -135,6 +138,7 @@ to dragonfly_app, moat_operator, service_role;
 -- Letting a file in again that somebody took out is a person's decision.
 grant execute on function
     ingest.release_import_run(uuid, text),
+    ingest.fixed_rejects(uuid),
     ingest.diff_runs(uuid, uuid)
 to moat_operator, service_role;
 
@@ -180,5 +184,7 @@ grant execute on function
     ingest.landed_by_chunk(uuid),
     ingest.misrepresented_record(uuid),
     ingest.misowned_key(uuid),
-    ingest.runless_landing()
+    ingest.runless_landing(),
+    ingest.fixes_digest(uuid),
+    ingest.misplaced_fix(uuid)
 to moat_operator, service_role;

@@ -40,6 +40,7 @@ select
     r.release_reason,
     r.replaces::text,
     r.replaced_by::text,
+    r.replays::text,
     case
         when r.status = 'failed' then jsonb_strip_nulls(r.error_details)
     end
@@ -65,6 +66,23 @@ order by chunk_no
 -- name: recount_run
 select (recounted).landed, (recounted).rejected, (recounted).last_row, (recounted).represented
 from ingest.recount_run(%(run_id)s::uuid) as recounted
+
+-- name: fixes_of_run
+select
+    fixes.digest,
+    misplaced.row_number as misplaced_row,
+    misplaced.replays_row as misplaced_reject,
+    exists (
+        select
+        from ingest.import_runs as r
+        inner join ingest.v_run_events as e on e.import_run_id = r.replays
+        where r.id = %(run_id)s::uuid
+            and e.event = 'replayed'
+            and e.details ->> 'replayed_by' = r.id::text
+            and e.details ->> 'fixes_digest' = fixes.digest
+    ) as is_told_by_the_other
+from ingest.fixes_digest(%(run_id)s::uuid) as fixes (digest)
+left join ingest.misplaced_fix(%(run_id)s::uuid) as misplaced on true
 
 -- name: landed_by_chunk
 select chunk_no, attempt, records, first_row, last_row from ingest.landed_by_chunk(%(run_id)s::uuid)

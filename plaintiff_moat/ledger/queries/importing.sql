@@ -32,7 +32,8 @@ select ingest.finalize_import_run(
     p_mark_completed => %(mark_completed)s::boolean,
     p_worker_id => %(worker_id)s::text,
     p_attempt => %(attempt)s::integer,
-    p_replaces => %(replaces)s::uuid
+    p_replaces => %(replaces)s::uuid,
+    p_replays => %(replays)s::uuid
 )
 
 -- name: reconcile
@@ -42,7 +43,8 @@ from ingest.reconcile_import_run(
     p_expected_count => %(expected_count)s::integer,
     p_worker_id => %(worker_id)s::text,
     p_attempt => %(attempt)s::integer,
-    p_replaces => %(replaces)s::uuid
+    p_replaces => %(replaces)s::uuid,
+    p_replays => %(replays)s::uuid
 )
 
 -- name: open_chunk

@@ -1,0 +1,67 @@
+-- Rejects: what they are, and how they come back.
+
+-- name: describe_source
+select ingest.describe_source(
+    p_run_id => %(run_id)s::uuid,
+    p_layout => %(layout)s::jsonb,
+    p_worker_id => %(worker_id)s::text,
+    p_attempt => %(attempt)s::integer
+)
+
+-- name: copy_landed_fixes
+copy ingest.landed_rows (
+    import_run_id, attempt, chunk_no, row_number, line_start, line_end,
+    plaintiff_name, firm_name, contact_name, contact_email, contact_phone, address, city, state, postal_code,
+    case_reference, court, county, judgment_amount, judgment_date, defendant_name, source_reference, extra,
+    dedupe_key, error_code, error_message, warnings, raw_payload, replays_row
+) from stdin (format csv)
+
+-- name: require_replayable
+select ingest.require_replayable(
+    p_run_id => %(run_id)s::uuid,
+    p_source_system => %(source_system)s::text,
+    p_file_hash => %(file_hash)s::text,
+    p_row_numbers => %(row_numbers)s::integer[]
+)
+
+-- name: reject_counts
+select rejects, fixed, outstanding from ingest.reject_counts(%(run_id)s::uuid)
+
+-- name: rejects_of_run
+select
+    held.row_number,
+    held.line_start,
+    held.line_end,
+    held.error_code,
+    held.error_message,
+    fixed.fixed_by_run,
+    fixed.fixed_by_row
+from ingest.v_rejects as held
+left join ingest.fixed_rejects(%(run_id)s::uuid) as fixed on fixed.row_number = held.row_number
+where held.import_run_id = %(run_id)s::uuid
+order by held.row_number
+
+-- name: rejects_to_export
+select held.row_number, held.line_start, held.error_code, held.error_message, held.raw_payload
+from ingest.v_rejects as held
+where held.import_run_id = %(run_id)s::uuid
+    and (
+        %(everything)s::boolean
+        or held.row_number not in (select fixed.row_number from ingest.fixed_rejects(%(run_id)s::uuid) as fixed)
+    )
+order by held.row_number
+
+-- name: source_layout
+select
+    r.source_layout,
+    (
+        select array_agg(distinct named.label order by named.label)
+        from ingest.v_rejects as held
+        cross join lateral jsonb_object_keys(
+            case jsonb_typeof(held.raw_payload) when 'object' then held.raw_payload end
+        ) as named (label)
+        where held.import_run_id = r.id
+            and r.source_layout is null
+    ) as labels
+from ingest.import_runs as r
+where r.id = %(run_id)s::uuid

@@ -1,0 +1,91 @@
+"""Rejects in the ledger: which there are, what of them is exported, and which run's a file may stand for."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from plaintiff_moat.errors import LeaseLost
+from plaintiff_moat.ledger.evidence import stream
+from plaintiff_moat.ledger.leases import Lease, record_refusal
+from plaintiff_moat.ledger.runs import Row, find_run, live_run_of_delivery, rows_of
+
+__all__ = [
+    "describe_source",
+    "reject_counts",
+    "rejects_of_run",
+    "rejects_to_export",
+    "require_replayable",
+    "run_to_replay",
+    "source_layout",
+]
+
+
+def describe_source(conn: psycopg.Connection[Any], lease: Lease, layout: dict[str, Any]) -> None:
+    """Keeps how the run's file is laid out. Refused, and the refusal recorded, once the lease is lost."""
+    try:
+        rows_of(
+            conn,
+            "describe_source",
+            run_id=lease.run_id,
+            layout=Jsonb(layout),
+            worker_id=lease.worker_id,
+            attempt=lease.attempt,
+        )
+    except LeaseLost:
+        record_refusal(conn, lease, "describe_source")
+        raise
+
+
+def run_to_replay(conn: psycopg.Connection[Any], replays: UUID | str) -> UUID:
+    """The run of this id, or whose id alone begins so. Raises NoSuchRun."""
+    run_id: UUID = find_run(conn, str(replays))["id"]
+    return run_id
+
+
+def require_replayable(
+    conn: psycopg.Connection[Any],
+    run_id: UUID,
+    source_system: str,
+    source_batch_id: str,
+    file_hash: str,
+    row_numbers: Sequence[int],
+) -> None:
+    """Writes nothing. Raises WrongRun unless this delivery may stand for these rejects of the run, or does already."""
+    live = live_run_of_delivery(conn, source_system, source_batch_id, file_hash)
+    if live is None or live["replays"] != run_id:
+        rows_of(
+            conn,
+            "require_replayable",
+            run_id=run_id,
+            source_system=source_system,
+            file_hash=file_hash,
+            row_numbers=list(row_numbers),
+        )
+
+
+def reject_counts(conn: psycopg.Connection[Any], run_id: UUID) -> Row:
+    """How many rejects the run has, how many of them are `fixed`, and how many `outstanding`."""
+    return rows_of(conn, "reject_counts", run_id=run_id)[0]
+
+
+def rejects_of_run(conn: psycopg.Connection[Any], run_id: UUID) -> list[Row]:
+    """Every reject of the run without its cells, in the file's order, with the record that fixed it."""
+    return rows_of(conn, "rejects_of_run", run_id=run_id)
+
+
+def rejects_to_export(conn: psycopg.Connection[Any], run_id: UUID, *, everything: bool) -> Iterator[tuple[Any, ...]]:
+    """The outstanding rejects, or all: row number, first line, code, message, payload; inside a snapshot only."""
+    return stream(conn, "rejects_to_export", run_id=run_id, everything=everything)
+
+
+def source_layout(conn: psycopg.Connection[Any], run_id: UUID) -> dict[str, Any]:
+    """How the run's file is laid out: `columns`, `delimiter`, `quote` and `encoding`.
+
+    Of a run that was never told, the columns that its rejects have, by name.
+    """
+    (known,) = rows_of(conn, "source_layout", run_id=run_id)
+    layout: dict[str, Any] | None = known["source_layout"]
+    return layout or {"columns": known["labels"] or [], "delimiter": ",", "quote": '"', "encoding": "utf-8"}
