@@ -138,27 +138,41 @@ def copy_rows(
     chunk: int = 0,
     first_row: int = 1,
     numbers: Sequence[int] | None = None,
+    stand_for: Sequence[int | None] | None = None,
 ) -> None:
-    """Copy the records into landed_rows, announced or not; numbered from `first_row` on, or as given."""
+    """Copy the records into landed_rows, announced or not; numbered from `first_row` on, or as given.
+
+    `stand_for` gives for each the reject that it stands for.
+    """
+    rejects = stand_for or [None] * len(records)
     with (
         conn.cursor() as cursor,
         cursor.copy(
             "copy ingest.landed_rows (import_run_id, row_number, attempt, chunk_no, line_start, line_end,"
-            " plaintiff_name, dedupe_key, error_code, raw_payload) from stdin"
+            " plaintiff_name, dedupe_key, error_code, raw_payload, replays_row) from stdin"
         ) as copy,
     ):
-        for number, name in zip(numbers or range(first_row, first_row + len(records)), records, strict=True):
+        rows = numbers or range(first_row, first_row + len(records))
+        for number, name, reject in zip(rows, records, rejects, strict=True):
             rejected = (None, None, "MISSING_NAME", "{}")
             valid = (name, uuid5(_NAMES, f"{held.system}\x1f{name}"), None, None)
             place = (held.run_id, number, held.attempt, chunk, number + 1, number + 1)
-            copy.write_row(place + (rejected if name is None else valid))
+            copy.write_row((*place, *(rejected if name is None else valid), reject))
 
 
-def land(conn: Connection, held: Claim, records: Sequence[Record], *, chunk: int = 0, first_row: int = 1) -> None:
+def land(
+    conn: Connection,
+    held: Claim,
+    records: Sequence[Record],
+    *,
+    chunk: int = 0,
+    first_row: int = 1,
+    stand_for: Sequence[int | None] | None = None,
+) -> None:
     """Land one chunk as an importer does: announced and copied in one transaction."""
     with conn.transaction():
         announce(conn, held, len(records), chunk=chunk, first_row=first_row)
-        copy_rows(conn, held, records, chunk=chunk, first_row=first_row)
+        copy_rows(conn, held, records, chunk=chunk, first_row=first_row, stand_for=stand_for)
 
 
 def processing(
@@ -177,11 +191,12 @@ def reconcile(
     *,
     held: Claim | None = None,
     replaces: UUID | None = None,
+    replays: UUID | None = None,
 ) -> tuple[bool, int, int, int]:
     """Recount; as the holder where `held` is given, here as everywhere, else as a caller without a name."""
     answer = conn.execute(
-        "select * from ingest.reconcile_import_run(%s, %s, %s, %s, %s)",
-        (run_id, expected, held and held.worker, held and held.attempt, replaces),
+        "select * from ingest.reconcile_import_run(%s, %s, %s, %s, %s, %s)",
+        (run_id, expected, held and held.worker, held and held.attempt, replaces, replays),
     ).fetchall()[0]
     return (answer[0], answer[1], answer[2], answer[3])
 

@@ -30,6 +30,9 @@ from psycopg.rows import dict_row
 def a_long_story(conn: Connection) -> UUID:
     """Let everything that can happen to runs happen; return the run that most of it happened to."""
     first = imported(conn, "a", ["Ada", "Grace", None])
+    fixed = claim(conn, "fixed", expected=1)
+    land(conn, fixed, ["Hedy"], stand_for=[3])
+    assert reconcile(conn, fixed.run_id, held=fixed, replays=first)[0]
     run_id: UUID = value(
         conn,
         "insert into ingest.import_runs (source_system, source_batch_id, file_hash)"
