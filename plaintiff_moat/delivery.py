@@ -15,11 +15,13 @@ from plaintiff_moat.rows import BoundMapping, Return, is_export, mapping_for, pr
 from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.source import CHUNK_BYTES, Chunk, Scan, read, scan
 
-__all__ = ["Delivery", "open_delivery", "require_name"]
+__all__ = ["DEFAULT_SOURCE_SYSTEM", "Delivery", "open_delivery", "require_name"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 1
 
+
+DEFAULT_SOURCE_SYSTEM = "manual"
 
 # A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
 NAME_LIMIT = 256

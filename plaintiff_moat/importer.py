@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 
-from plaintiff_moat.delivery import Delivery, open_delivery, require_name
+from plaintiff_moat.delivery import DEFAULT_SOURCE_SYSTEM, Delivery, open_delivery, require_name
 from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
 from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, resolve
@@ -23,8 +23,8 @@ from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.rejects import describe_source, require_replayable, run_to_replay
-from plaintiff_moat.ledger.runs import other_delivery_of_batch, run
+from plaintiff_moat.ledger.rejects import describe_source, require_replayable
+from plaintiff_moat.ledger.runs import find_run, other_delivery_of_batch, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import living_worker, succeeding
 from plaintiff_moat.redaction import describe_error
@@ -50,7 +50,7 @@ def import_file(
     path: str | os.PathLike[str],
     database: Database | str | None = None,
     *,
-    source_system: str = "manual",
+    source_system: str | None = None,
     batch_id: str | None = None,
     mapping: str | None = None,
     worker_id: str | None = None,
@@ -66,7 +66,8 @@ def import_file(
     A delivery that is completed already, or that another worker holds, comes back as that `claim_status`. A run that
     crashed or failed before is continued with the chunks that are not landed yet: at once if its worker has the same
     `worker_id`, or was a process of this machine that is dead; else when its lease is stale. `mapping` is a name or a
-    path; without one it is the source system's own, else `generic`. `workers` chunks are landed side by side;
+    path; without one it is the source system's own, else `generic`. Without a source system it is `manual`, or that of
+    the run that the file replays. `workers` chunks are landed side by side;
     `on_progress` is called from the caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the
     embedded one. Once it has answered, a lost connection, a restart, a failover or a deadlock is retried for up to
     `patience` seconds.
@@ -127,7 +128,7 @@ class Importer:
         self,
         path: str | os.PathLike[str],
         *,
-        source_system: str = "manual",
+        source_system: str | None = None,
         batch_id: str | None = None,
         mapping: str | None = None,
         on_progress: Callable[[Progress], object] = lambda _: None,
@@ -137,9 +138,14 @@ class Importer:
     ) -> ImportSummary:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
-        replayed = None if replays is None else self._ledger.do(lambda conn: run_to_replay(conn, replays))
+        parent = None if replays is None else self._ledger.do(lambda conn: find_run(conn, str(replays)))
+        replayed = parent["id"] if parent else None
         delivery = open_delivery(
-            path, source_system=source_system, batch_id=batch_id, mapping=mapping, replays=replayed
+            path,
+            source_system=source_system or (parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM),
+            batch_id=batch_id,
+            mapping=mapping,
+            replays=replayed,
         )
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()

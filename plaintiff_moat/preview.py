@@ -8,13 +8,13 @@ from uuid import UUID
 
 import polars as pl
 
-from plaintiff_moat.delivery import Delivery, open_delivery
+from plaintiff_moat.delivery import DEFAULT_SOURCE_SYSTEM, Delivery, open_delivery
 from plaintiff_moat.errors import NotReleased
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.rejects import require_replayable, run_to_replay
-from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery, other_delivery_of_batch
+from plaintiff_moat.ledger.rejects import require_replayable
+from plaintiff_moat.ledger.runs import count_active_keys, find_run, live_run_of_delivery, other_delivery_of_batch
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
 from plaintiff_moat.summary import ImportSummary, Tally
 
@@ -27,7 +27,7 @@ def preview_file(
     path: str | os.PathLike[str],
     database: Database | str | None = None,
     *,
-    source_system: str = "manual",
+    source_system: str | None = None,
     batch_id: str | None = None,
     mapping: str | None = None,
     limit: int | None = None,
@@ -43,12 +43,19 @@ def preview_file(
     """
     started = time.monotonic()
     database = resolve(database)
-    replayed = None
+    parent = None
     if replays is not None:
         with connect(database) as conn:
             require_migrated(conn)
-            replayed = run_to_replay(conn, replays)
-    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping, replays=replayed)
+            parent = find_run(conn, str(replays))
+    replayed = parent["id"] if parent else None
+    delivery = open_delivery(
+        path,
+        source_system=source_system or (parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM),
+        batch_id=batch_id,
+        mapping=mapping,
+        replays=replayed,
+    )
     with connect(database) as conn:
         require_migrated(conn)
         if replayed is not None:

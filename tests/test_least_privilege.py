@@ -81,3 +81,29 @@ def test_an_operator_needs_no_more_than_its_role(
     with pytest.raises(NotPermitted, match="dragonfly_app to import"):
         import_file(path, operator)
     assert active(conn) == set()
+
+
+def test_rejects_come_back_by_an_operator_and_an_importer(
+    conn: psycopg.Connection, login_of: LoginOf, csv_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    """One exports them, the other imports them, and either sees how many are fixed; the importer sees no cell."""
+    operator, importer = login_of("moat_operator"), login_of("dragonfly_app")
+    path = csv_file("a.csv", ["Ada"], "Ben,b@example.com,CV-Ben,n/a,2024-05-01,")
+    run_id = str(import_file(path, importer).run_id)
+
+    def said(database: Database, *arguments: str) -> str:
+        result = CliRunner().invoke(moat, [*arguments, "--db", database.url], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    fixed = tmp_path / "fixed.csv"
+    said(operator, "rejects", run_id, "-o", str(fixed))
+    with pytest.raises(NotPermitted):
+        said(importer, "rejects", run_id)
+    fixed.write_text(fixed.read_text(encoding="utf-8").replace("n/a", "5.00"), encoding="utf-8")
+    assert preview_file(fixed, importer, replays=run_id).rows_inserted == 1
+    assert import_file(fixed, importer, replays=run_id).rows_inserted == 1
+    for database in (operator, importer):
+        assert json.loads(said(database, "show", run_id, "--json"))["rejects_fixed"] == 1
+    assert "1 reject, 0 outstanding" in said(operator, "show", run_id, "--rejects")
+    assert active(conn) == {"Ada", "Ben"}

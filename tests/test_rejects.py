@@ -289,3 +289,50 @@ def test_the_commands_tell_what_is_fixed(
     assert json.loads(run_moat("trace", "--row", f"{child_run}:1", "--json").output)["origins"][0]["replays_row"] == 2
     assert run_moat("verify").return_value == 0
     assert "one file" in str(run_moat("import", tmp_path, "--replays", run).exception)
+
+
+def test_what_was_redacted_comes_back_with_a_warning(
+    database: Database, conn: psycopg.Connection, parent: dict[str, Any], tmp_path: Path
+) -> None:
+    """Without the delivered file the placeholders are what is left; the source system is the parent's by itself."""
+    records = corrected(exported(conn, parent)[:2])
+    summary = import_file(saved(tmp_path / "fixed.csv", records), database, replays=parent["id"])
+    assert (summary.source_system, counts(summary)) == ("acme", (2, 2, 0, 0))
+    assert summary.warnings == {"REDACTED_CELL": 2}
+    assert outstanding(conn, parent)[0] == 2
+
+
+def test_a_crashed_replay_goes_on(
+    database: Database,
+    conn: psycopg.Connection,
+    parent: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is landed already keeps its references; nothing of it counts before it is published."""
+    fixed = saved(tmp_path / "fixed.csv", corrected(exported(conn, parent)[:2]))
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("plaintiff_moat.importer.Importer._publish", crash)
+        with pytest.raises(KeyboardInterrupt):
+            import_file(fixed, database, replays=parent["id"])
+    assert outstanding(conn, parent)[0] == 0
+    resumed = import_file(fixed, database, replays=parent["id"])
+    assert (resumed.status, find_run(conn, str(resumed.run_id))["attempt"]) == ("completed", 2)
+    assert outstanding(conn, parent)[0] == 2
+
+
+def test_an_export_of_a_run_that_was_never_described_has_its_columns_by_name(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """As one that was landed by another client than ours."""
+    summary = import_file(csv_file("a.csv", [], "Ben,b@example.com,CV-1,n/a,2024-05-01,"), database)
+    conn.execute("update ingest.import_runs set source_layout = null")
+    (record,) = exported(conn, find_run(conn, str(summary.run_id)))
+    assert list(record)[:6] == sorted(
+        ["Plaintiff Name", "Email", "Index Number", "Judgment Amount", "Judgment Date", "Notes"]
+    )
+    assert (record["Judgment Amount"], record["line"], record["reject"]) == ("n/a", "2", f"{summary.run_id}:1")

@@ -27,7 +27,10 @@ def _shared_options(command: _Command) -> _Command:
     for option in reversed(
         (
             click.option(
-                "--source-system", default="manual", show_default=True, callback=not_blank, help="The vendor or feed."
+                "--source-system",
+                callback=not_blank,
+                show_default="manual, or that of the run it replays",
+                help="The vendor or feed.",
             ),
             click.option(
                 "--batch-id",

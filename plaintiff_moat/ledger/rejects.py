@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from plaintiff_moat.errors import LeaseLost
 from plaintiff_moat.ledger.evidence import stream
 from plaintiff_moat.ledger.leases import Lease, record_refusal
-from plaintiff_moat.ledger.runs import Row, find_run, live_run_of_delivery, rows_of
+from plaintiff_moat.ledger.runs import Row, live_run_of_delivery, rows_of
 
 __all__ = [
     "describe_source",
@@ -18,7 +18,6 @@ __all__ = [
     "rejects_of_run",
     "rejects_to_export",
     "require_replayable",
-    "run_to_replay",
     "source_layout",
 ]
 
@@ -37,12 +36,6 @@ def describe_source(conn: psycopg.Connection[Any], lease: Lease, layout: dict[st
     except LeaseLost:
         record_refusal(conn, lease, "describe_source")
         raise
-
-
-def run_to_replay(conn: psycopg.Connection[Any], replays: UUID | str) -> UUID:
-    """The run of this id, or whose id alone begins so. Raises NoSuchRun."""
-    run_id: UUID = find_run(conn, str(replays))["id"]
-    return run_id
 
 
 def require_replayable(

@@ -79,6 +79,7 @@ def _doubts() -> dict[WarningCode, pl.Expr]:
         WarningCode.EMAIL_SYNTAX: warn.email_doubtful(pl.col("contact_email")),
         WarningCode.PHONE_UNRECOGNISED: pl.col("contact_phone").is_not_null() & pl.col("phone").is_null(),
         WarningCode.STATE_UNKNOWN: warn.state_unknown(pl.col("state")),
+        WarningCode.REDACTED_CELL: warn.redacted(pl.col("whole")),
     }
 
 
