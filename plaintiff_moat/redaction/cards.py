@@ -47,9 +47,8 @@ _MARKED = re.compile(rb"0000(?<!00000)(?=(M(?:0000M0000M0{3,4}(?:M000)?|000000M0
 
 def cards(reading: bytes, shape: bytes, chain: Span) -> Iterator[Span]:
     """Spans of numbers in a chain, all the groups that separators join; shape is the reading with digits as 0."""
-    if shape.count(b"0", *chain) >= _SHORTEST:
-        for groups in _neighbours(shape, *chain):
-            yield from _in_chain(reading, groups)
+    for groups in _neighbours(shape, *chain):
+        yield from _in_chain(reading, groups)
 
 
 def marked_cards(reading: bytes, shape: bytes) -> Iterator[Span]:
