@@ -4,8 +4,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -25,7 +25,7 @@ from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.runs import other_delivery_of_batch, run
 from plaintiff_moat.ledger.undo import run_to_replace
-from plaintiff_moat.ledger.workers import living_worker, succeeding
+from plaintiff_moat.ledger.workers import Worker, succeeding
 from plaintiff_moat.redaction import describe_error
 from plaintiff_moat.source import Chunk
 from plaintiff_moat.summary import ImportSummary, Tally
@@ -91,7 +91,7 @@ def import_file(
 
 
 class Importer:
-    """Takes files in, one after the other, over the same connections.
+    """Takes files in, one after the other, over the same connections and by the same threads.
 
     The arguments are those of `import_file`, which is this for a single file.
     """
@@ -107,8 +107,10 @@ class Importer:
         if worker_id:
             require_name("worker id", worker_id)
         self._ledger = Connections(resolve(database), patience)
-        self._worker_id = worker_id
-        self._workers = workers
+        self._is_migrated = False
+        self._worker = Worker(worker_id)
+        # kept from file to file: polars keeps its compiled patterns by thread, and a new one pays 11 ms for them
+        self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="moat-land")
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +118,8 @@ class Importer:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._pool.shutdown()
+        self._worker.close()
         self._ledger.close()
 
     def import_file(
@@ -137,7 +141,7 @@ class Importer:
         replaced = None
         if replaces is not None:
             replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))
-        with self._worker() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
+        with self._worker.at_work() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
             if lease is not None:
                 with self._end_reported(lease):
@@ -150,9 +154,6 @@ class Importer:
         return ImportSummary.of_run(
             delivery, claim.status, standing, tally, other=other, dry_run=False, seconds=time.monotonic() - started
         )
-
-    def _worker(self) -> AbstractContextManager[str]:
-        return nullcontext(self._worker_id) if self._worker_id else living_worker()
 
     @contextmanager
     def _claimed(
@@ -170,7 +171,9 @@ class Importer:
 
     def _claim_as(self, worker_id: str, delivery: Delivery, unattended: bool) -> tuple[ClaimResult, Lease | None]:
         def claim(conn: psycopg.Connection[Any]) -> tuple[ClaimResult, Lease | None]:
-            require_migrated(conn)
+            if not self._is_migrated:
+                require_migrated(conn)
+                self._is_migrated = True
             client = IngestClaimClient(conn, worker_id)
             claim = client.claim(
                 *delivery.identity,
@@ -187,7 +190,8 @@ class Importer:
         self, delivery: Delivery, lease: Lease, tally: Tally, on_progress: Callable[[Progress], object]
     ) -> None:
         """Lands the chunks that earlier attempts have not landed, telling of each."""
-        done = self._ledger.do(lambda conn: landed_chunks(conn, lease.run_id))
+        is_first = lease.attempt == 1
+        done = frozenset() if is_first else self._ledger.do(lambda conn: landed_chunks(conn, lease.run_id))
         missing = [chunk for chunk in delivery.scan.chunks if chunk.number not in done]
         before = delivery.scan.records - sum(chunk.records for chunk in missing)
         _log.info("run %s: %s of %s chunks to land", lease.run_id, len(missing), len(delivery.scan.chunks))
@@ -202,16 +206,15 @@ class Importer:
 
     def _land_all(self, delivery: Delivery, chunks: list[Chunk], lease: Lease) -> Generator[Tally]:
         """Lands the chunks, `workers` at a time; yields as they get done. Ended early, it waits for those under way."""
-        pool = ThreadPoolExecutor(max(1, self._workers), thread_name_prefix="moat-land")
-        pending: list[Future[Tally]] = [pool.submit(self._land_chunk, delivery, chunk, lease) for chunk in chunks]
+        pending: list[Future[Tally]] = [self._pool.submit(self._land_chunk, delivery, chunk, lease) for chunk in chunks]
         try:
             for done in as_completed(pending):
                 yield done.result()
         except BaseException:
+            under_way = [landing for landing in pending if not landing.cancel()]
             with self._ledger.in_a_hurry():
-                pool.shutdown(wait=True, cancel_futures=True)
+                wait(under_way)
             raise
-        pool.shutdown()
 
     def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease) -> Tally:
         rows = delivery.rows(chunk)
