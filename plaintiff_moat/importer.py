@@ -12,9 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+import polars as pl
 import psycopg
 
-from plaintiff_moat.delivery import Delivery, open_delivery, require_name
+from plaintiff_moat.ahead import ReadAhead
+from plaintiff_moat.delivery import Delivery, require_name
 from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
 from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, resolve
@@ -111,6 +113,8 @@ class Importer:
         self._worker = Worker(worker_id)
         # kept from file to file: polars keeps its compiled patterns by thread, and a new one pays 11 ms for them
         self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="moat-land")
+        self._ahead = ReadAhead()
+        self._takes_records = True
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +122,7 @@ class Importer:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ahead.close()
         self._pool.shutdown()
         self._worker.close()
         self._ledger.close()
@@ -135,7 +140,8 @@ class Importer:
     ) -> ImportSummary:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
-        delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+        opened = self._ahead.take(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+        delivery = opened.delivery
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
         replaced = None
@@ -143,9 +149,10 @@ class Importer:
             replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))
         with self._worker.at_work() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
+            self._takes_records = lease is not None
             if lease is not None:
                 with self._end_reported(lease):
-                    self._land_missing(delivery, lease, tally, on_progress)
+                    self._land_missing(delivery, lease, tally, on_progress, opened.rows)
                     self._publish(lease, delivery.scan.records, replaced)
             elif claim.is_duplicate and claim.run_id is not None and replaced is not None:
                 self._replace(claim.run_id, replaced)
@@ -154,6 +161,21 @@ class Importer:
         return ImportSummary.of_run(
             delivery, claim.status, standing, tally, other=other, dry_run=False, seconds=time.monotonic() - started
         )
+
+    def read_ahead(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        source_system: str = "manual",
+        batch_id: str | None = None,
+        mapping: str | None = None,
+    ) -> None:
+        """Begins to read the file that `import_file` is given after the next call of it. Writes nothing, never fails.
+
+        Once a file was not claimed, records are not read ahead: the next is likely to be a duplicate too.
+        """
+        about = {"source_system": source_system, "batch_id": batch_id, "mapping": mapping}
+        self._ahead.begin(path, with_rows=self._takes_records, **about)
 
     @contextmanager
     def _claimed(
@@ -187,9 +209,14 @@ class Importer:
         return self._ledger.do(claim)
 
     def _land_missing(
-        self, delivery: Delivery, lease: Lease, tally: Tally, on_progress: Callable[[Progress], object]
+        self,
+        delivery: Delivery,
+        lease: Lease,
+        tally: Tally,
+        on_progress: Callable[[Progress], object],
+        rows: pl.DataFrame | None,
     ) -> None:
-        """Lands the chunks that earlier attempts have not landed, telling of each."""
+        """Lands the chunks that earlier attempts have not landed, telling of each; `rows` are those of the only one."""
         is_first = lease.attempt == 1
         done = frozenset() if is_first else self._ledger.do(lambda conn: landed_chunks(conn, lease.run_id))
         missing = [chunk for chunk in delivery.scan.chunks if chunk.number not in done]
@@ -197,16 +224,20 @@ class Importer:
         _log.info("run %s: %s of %s chunks to land", lease.run_id, len(missing), len(delivery.scan.chunks))
         with (
             Heartbeat(self._ledger.database, lease) as heartbeat,
-            closing(self._land_all(delivery, missing, lease)) as landings,
+            closing(self._land_all(delivery, missing, lease, rows)) as landings,
         ):
             for landed in landings:
                 heartbeat.progress()
                 tally.add(landed)
                 on_progress(Progress(before + tally.records, delivery.scan.records))
 
-    def _land_all(self, delivery: Delivery, chunks: list[Chunk], lease: Lease) -> Generator[Tally]:
+    def _land_all(
+        self, delivery: Delivery, chunks: list[Chunk], lease: Lease, rows: pl.DataFrame | None
+    ) -> Generator[Tally]:
         """Lands the chunks, `workers` at a time; yields as they get done. Ended early, it waits for those under way."""
-        pending: list[Future[Tally]] = [self._pool.submit(self._land_chunk, delivery, chunk, lease) for chunk in chunks]
+        pending: list[Future[Tally]] = [
+            self._pool.submit(self._land_chunk, delivery, chunk, lease, rows) for chunk in chunks
+        ]
         try:
             for done in as_completed(pending):
                 yield done.result()
@@ -216,8 +247,8 @@ class Importer:
                 wait(under_way)
             raise
 
-    def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease) -> Tally:
-        rows = delivery.rows(chunk)
+    def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease, read: pl.DataFrame | None) -> Tally:
+        rows = delivery.rows(chunk) if read is None else read
         self._ledger.do(lambda conn: land(conn, lease, chunk, rows))
         return Tally.of(rows)
 

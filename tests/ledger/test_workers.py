@@ -65,9 +65,9 @@ def test_a_worker_keeps_its_name_until_a_piece_of_work_fails() -> None:
     with worker.at_work() as first:
         pass
     assert not _is_succeeded(first)
-    with pytest.raises(KeyError), worker.at_work() as name:
-        assert name == first
+    with worker.at_work() as again, pytest.raises(KeyError), worker.at_work():
         raise KeyError
+    assert again == first
     assert _is_succeeded(first)
     with worker.at_work() as next_name:
         assert next_name != first
