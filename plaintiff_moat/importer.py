@@ -20,12 +20,13 @@ from plaintiff_moat.delivery import Delivery, require_name
 from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
 from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, resolve
-from plaintiff_moat.ledger.connections import PATIENCE_SECONDS, Connections
+from plaintiff_moat.ledger.connections import Connections
 from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.runs import other_delivery_of_batch, run
+from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
+from plaintiff_moat.ledger.runs import beside_delivery, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import Worker, succeeding
 from plaintiff_moat.redaction import describe_error
@@ -157,9 +158,9 @@ class Importer:
             elif claim.is_duplicate and claim.run_id is not None and replaced is not None:
                 self._replace(claim.run_id, replaced)
         standing = None if claim.run_id is None else self._ledger.do(partial(run, run_id=claim.run_id))
-        other = self._ledger.do(lambda conn: other_delivery_of_batch(conn, *delivery.identity))
+        beside = self._ledger.do(lambda conn: beside_delivery(conn, *delivery.identity))
         return ImportSummary.of_run(
-            delivery, claim.status, standing, tally, other=other, dry_run=False, seconds=time.monotonic() - started
+            delivery, claim.status, standing, tally, beside=beside, dry_run=False, seconds=time.monotonic() - started
         )
 
     def read_ahead(
@@ -257,6 +258,12 @@ class Importer:
             lambda conn: IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected, replaces=replaced)
         )
         if not result.is_valid:
+            standing = self._ledger.do(partial(run, run_id=lease.run_id))
+            if standing["status"] == "rolled_back":
+                raise RunFailed(
+                    f"run {lease.run_id} was rolled back meanwhile, nothing of it is active:"
+                    f" {standing['rollback_reason']}"
+                )
             raise RunFailed(
                 f"expected {result.expected_count} records, landed {result.actual_count}: nothing of run {lease.run_id}"
                 " is active; import the file again, and if that fails too, report it with `moat show`"

@@ -12,6 +12,7 @@ import click
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.main import run
 from plaintiff_moat.cli.options import not_blank
+from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
 from plaintiff_moat.redaction import RedactingFormatter
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--patience",
                 type=click.FloatRange(min=0),
-                default=60,
+                default=PATIENCE_SECONDS,
                 show_default=True,
                 help="Seconds to wait for a database that went away.",
             ),
