@@ -9,10 +9,13 @@ import pytest
 from click.testing import Result
 from import_steps import active
 
-from plaintiff_moat.errors import RunFailed
+from plaintiff_moat.attest import make_checkpoint
+from plaintiff_moat.errors import DatabaseAway, RunFailed
 from plaintiff_moat.importer import Importer, Progress, import_file
 from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
+from plaintiff_moat.ledger.connections import Connections
+from plaintiff_moat.ledger.evidence import newest_checkpoint
 from plaintiff_moat.preview import preview_file
 
 CsvFile = Callable[..., Path]
@@ -130,6 +133,27 @@ def test_a_certificate_is_never_replaced(database: Database, csv_file: CsvFile, 
         refusal = run_moat(*command, "-o", str(kept)).exception
         assert str(refusal).startswith(f"{kept}: expected a new file, found one")
     assert kept.read_bytes() == before
+
+
+def test_a_checkpoint_whose_answer_was_lost_is_taken_once(
+    database: Database, conn: psycopg.Connection, csv_file: CsvFile
+) -> None:
+    """The question that is asked again meets the checkpoint that it made; the next question makes the next."""
+    import_file(csv_file("a.csv", ["Ada"]), database)
+    answers = []
+
+    def lose_the_first_answer(conn: psycopg.Connection) -> int:
+        answers.append(make_checkpoint(conn, since=since).number)
+        if len(answers) == 1:
+            raise DatabaseAway
+        return answers[-1]
+
+    with Connections(database) as ledger:
+        since = ledger.do(newest_checkpoint)
+        assert ledger.do(lose_the_first_answer) == answers[0]
+        since = ledger.do(newest_checkpoint)
+        assert ledger.do(lose_the_first_answer) == answers[0] + 1
+    assert conn.execute("select count(*) from ingest.v_checkpoints").fetchone() == (2,)
 
 
 def test_a_rollback_between_publication_and_its_answer_is_told(

@@ -79,11 +79,12 @@ def verify(
 def checkpoint(target: Path | None, db: str | None) -> None:
     """Put the heads of all chains under one root, to be kept outside the database."""
     from plaintiff_moat.attest import make_checkpoint
+    from plaintiff_moat.ledger.evidence import newest_checkpoint
 
     if target is not None and target.exists():
         raise BadInput(f"{target}: expected a new file, found one; a checkpoint is kept, never replaced")
     with opened_ledger(db) as ledger:
-        made = ledger.do(make_checkpoint)
+        made = ledger.do(partial(make_checkpoint, since=ledger.do(newest_checkpoint)))
     if target is None:
         click.echo(made.dumps(), nl=False)
     else:
