@@ -1,25 +1,20 @@
 """A delivery: the file that was scanned and whose header a mapping knows, under its identity."""
 
 import os
-import unicodedata
 from dataclasses import dataclass
 
 import polars as pl
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.identify import canonical_source_system, compute_batch_id
-from plaintiff_moat.redaction import contains_pii, redact
-from plaintiff_moat.rows import BoundMapping, mapping_for, prepare
+from plaintiff_moat.naming import name_delivery
+from plaintiff_moat.rows import BoundMapping, mapping_for
+from plaintiff_moat.rows.prepare import prepare
 from plaintiff_moat.source import CHUNK_BYTES, Chunk, Scan, read, scan
 
-__all__ = ["Delivery", "open_delivery", "require_name"]
+__all__ = ["Delivery", "open_delivery"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 1
-
-
-# A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
-NAME_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +57,17 @@ def open_delivery(
 
     Raises BadInput and BadMapping. Writes nothing.
     """
-    source_system = canonical_source_system(source_system)
-    for what, name in (("source system", source_system), ("batch id", batch_id or "-")):
-        require_name(what, name)
-        if contains_pii(name):
-            raise BadInput(
-                f"the {what} holds what counts as a social security or card number, and names are shown: "
-                "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
-            )
-    chosen = mapping_for(source_system, mapping)
+    named = name_delivery(path, source_system=source_system, batch_id=batch_id)
+    chosen = mapping_for(named.source_system, mapping)
     scanned = scan(path)
-    # twice: what is not printed can join the groups of a number, and what replaces it can part another
-    filename = redact(_printable(redact(scanned.name)))
     try:
         bound = chosen.bind(scanned.header)
     except BadInput as refusal:
-        raise BadInput(f"{filename}: {refusal}") from None
+        raise BadInput(f"{named.filename}: {refusal}") from None
     return Delivery(
         scan=scanned,
         mapping=bound,
-        source_system=source_system,
-        batch_id=batch_id or redact(compute_batch_id(source_system, filename)[:NAME_LIMIT]),
-        filename=filename,
+        source_system=named.source_system,
+        batch_id=named.batch_id,
+        filename=named.filename,
     )
-
-
-def require_name(what: str, name: str) -> None:
-    """Raises BadInput for a name that is empty, too long, or no text that a database keeps and a terminal shows."""
-    if not 0 < len(name.strip()) <= NAME_LIMIT:
-        raise BadInput(f"the {what} is empty or too long: expected 1 to {NAME_LIMIT} characters")
-    # control characters, and halves of characters: what a byte of the command line that is not UTF-8 becomes
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
-        raise BadInput(f"the {what} holds a control character or bytes that are no text; give it without them")
-
-
-def _printable(name: str) -> str:
-    """A file's name without what a terminal would obey or what is no character at all."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)

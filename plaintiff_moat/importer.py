@@ -8,14 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 import psycopg
 
-from plaintiff_moat.delivery import Delivery, open_delivery, require_name
 from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
+from plaintiff_moat.identify import compute_file_hash
 from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, resolve
 from plaintiff_moat.ledger.connections import PATIENCE_SECONDS, Connections
@@ -23,12 +24,17 @@ from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.runs import other_delivery_of_batch, run
+from plaintiff_moat.ledger.runs import completed_of_batch, other_delivery_of_batch, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import living_worker, succeeding
+from plaintiff_moat.naming import Named, name_delivery, require_name
 from plaintiff_moat.redaction import describe_error
-from plaintiff_moat.source import Chunk
+from plaintiff_moat.rows import mapping_for
 from plaintiff_moat.summary import ImportSummary, Tally
+
+if TYPE_CHECKING:
+    from plaintiff_moat.delivery import Delivery
+    from plaintiff_moat.source import Chunk
 
 __all__ = ["Importer", "Progress", "import_file"]
 
@@ -131,6 +137,15 @@ class Importer:
     ) -> ImportSummary:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
+        if mapping is None and replaces is None:
+            named = name_delivery(path, source_system=source_system, batch_id=batch_id)
+            summary = self._known_already(path, named, started)
+            if summary is not None:
+                return summary
+
+        # not before it is needed: it brings half a second of imports, twice what the hash of a large file takes
+        from plaintiff_moat.delivery import open_delivery  # noqa: PLC0415
+
         delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
@@ -151,12 +166,37 @@ class Importer:
             delivery, claim.status, standing, tally, other=other, dry_run=False, seconds=time.monotonic() - started
         )
 
+    def _known_already(self, path: str | os.PathLike[str], named: Named, started: float) -> ImportSummary | None:
+        """What the claim of a delivery that is completed would lead to, without the file being read; else None.
+
+        A file of a batch of which nothing was ever completed is not even hashed.
+        """
+        batch = (named.source_system, named.batch_id)
+        mapping = mapping_for(named.source_system, None)
+        if not Path(path).is_file() or self._ledger.do(lambda conn: completed_of_batch(conn, *batch)) is None:
+            return None
+        try:
+            file_hash = compute_file_hash(path)
+        except OSError:
+            return None  # whoever reads it says why it cannot be read
+        with self._worker() as worker_id:
+            known = self._ledger.do(
+                lambda conn: IngestClaimClient(conn, worker_id).refuse_duplicate(*batch, file_hash, named.filename)
+            )
+        if known is None:
+            return None
+        _log.info("run %s of %s: duplicate", known, named.filename)
+        standing = self._ledger.do(partial(run, run_id=known))
+        other = self._ledger.do(lambda conn: other_delivery_of_batch(conn, *batch, file_hash))
+        seconds = time.monotonic() - started
+        return ImportSummary.of_duplicate(named, standing, mapping=mapping.name, other=other, seconds=seconds)
+
     def _worker(self) -> AbstractContextManager[str]:
         return nullcontext(self._worker_id) if self._worker_id else living_worker()
 
     @contextmanager
     def _claimed(
-        self, delivery: Delivery, worker_id: str, unattended: bool
+        self, delivery: "Delivery", worker_id: str, unattended: bool
     ) -> Iterator[tuple[ClaimResult, Lease | None]]:
         """The answer to the claim, and the lease where it is granted."""
         claim, lease = self._claim_as(worker_id, delivery, unattended)
@@ -168,7 +208,7 @@ class Importer:
             # under its name the run is claimed at once, and the lock on the name keeps every other successor away
             yield self._claim_as(holder, delivery, unattended) if holder_is_dead else (claim, None)
 
-    def _claim_as(self, worker_id: str, delivery: Delivery, unattended: bool) -> tuple[ClaimResult, Lease | None]:
+    def _claim_as(self, worker_id: str, delivery: "Delivery", unattended: bool) -> tuple[ClaimResult, Lease | None]:
         def claim(conn: psycopg.Connection[Any]) -> tuple[ClaimResult, Lease | None]:
             require_migrated(conn)
             client = IngestClaimClient(conn, worker_id)
@@ -184,7 +224,7 @@ class Importer:
         return self._ledger.do(claim)
 
     def _land_missing(
-        self, delivery: Delivery, lease: Lease, tally: Tally, on_progress: Callable[[Progress], object]
+        self, delivery: "Delivery", lease: Lease, tally: Tally, on_progress: Callable[[Progress], object]
     ) -> None:
         """Lands the chunks that earlier attempts have not landed, telling of each."""
         done = self._ledger.do(lambda conn: landed_chunks(conn, lease.run_id))
@@ -200,7 +240,7 @@ class Importer:
                 tally.add(landed)
                 on_progress(Progress(before + tally.records, delivery.scan.records))
 
-    def _land_all(self, delivery: Delivery, chunks: list[Chunk], lease: Lease) -> Generator[Tally]:
+    def _land_all(self, delivery: "Delivery", chunks: "list[Chunk]", lease: Lease) -> Generator[Tally]:
         """Lands the chunks, `workers` at a time; yields as they get done. Ended early, it waits for those under way."""
         pool = ThreadPoolExecutor(max(1, self._workers), thread_name_prefix="moat-land")
         pending: list[Future[Tally]] = [pool.submit(self._land_chunk, delivery, chunk, lease) for chunk in chunks]
@@ -213,7 +253,7 @@ class Importer:
             raise
         pool.shutdown()
 
-    def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease) -> Tally:
+    def _land_chunk(self, delivery: "Delivery", chunk: "Chunk", lease: Lease) -> Tally:
         rows = delivery.rows(chunk)
         self._ledger.do(lambda conn: land(conn, lease, chunk, rows))
         return Tally.of(rows)

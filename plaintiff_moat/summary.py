@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import polars as pl
+from plaintiff_moat.naming import Named
 
-from plaintiff_moat.delivery import Delivery
+if TYPE_CHECKING:
+    import polars as pl
+
+    from plaintiff_moat.delivery import Delivery
 
 __all__ = ["ImportSummary", "Reject", "Tally"]
 
@@ -36,8 +39,10 @@ class Tally:
     warnings: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, rows: pl.DataFrame) -> "Tally":
+    def of(cls, rows: "pl.DataFrame") -> "Tally":
         """The tally of one chunk."""
+        import polars as pl  # noqa: PLC0415 - a third of a second, of which a duplicate needs nothing
+
         rejected = rows.filter(pl.col("error_code").is_not_null())
         first = rejected.head(FIRST_REJECTS).select(
             "row_number", "line_start", "line_end", "error_code", "error_message"
@@ -66,8 +71,8 @@ class ImportSummary:
     """What became of a file, or with `dry_run` what would become of it.
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
-    of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`. `first_rejects` and
-    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
+    of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`, `first_rejects` and
+    `warnings` (code -> records) tell of the records that this call has read: nothing of a duplicate. `replaces` is the
     run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any.
     """
 
@@ -94,7 +99,7 @@ class ImportSummary:
     @classmethod
     def of_run(
         cls,
-        delivery: Delivery,
+        delivery: "Delivery",
         claim_status: str,
         run: Mapping[str, Any] | None,
         tally: Tally,
@@ -104,13 +109,58 @@ class ImportSummary:
         seconds: float,
     ) -> "ImportSummary":
         """The summary of a delivery whose counts are those of `run`, a row of view `v_runs`."""
-        counts = run or {}
-        return cls(
-            filename=delivery.filename,
-            source_system=delivery.source_system,
-            batch_id=delivery.batch_id,
+        return cls._of(
+            delivery,
+            claim_status,
+            run or {},
+            tally,
             mapping=delivery.mapping.mapping.name,
             file_hash=delivery.scan.file_hash,
+            unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.scan.header),
+            other=other,
+            dry_run=dry_run,
+            seconds=seconds,
+        )
+
+    @classmethod
+    def of_duplicate(
+        cls, named: Named, run: Mapping[str, Any], *, mapping: str, other: UUID | None, seconds: float
+    ) -> "ImportSummary":
+        """The summary of a delivery that `run` has completed: the one that its claim would lead to."""
+        return cls._of(
+            named,
+            "duplicate",
+            run,
+            Tally(),
+            mapping=mapping,
+            file_hash=run["file_hash"],
+            unmapped=(),
+            other=other,
+            dry_run=False,
+            seconds=seconds,
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        named: "Named | Delivery",
+        claim_status: str,
+        counts: Mapping[str, Any],
+        tally: Tally,
+        *,
+        mapping: str,
+        file_hash: str,
+        unmapped: tuple[str, ...],
+        other: UUID | None,
+        dry_run: bool,
+        seconds: float,
+    ) -> "ImportSummary":
+        return cls(
+            filename=named.filename,
+            source_system=named.source_system,
+            batch_id=named.batch_id,
+            mapping=mapping,
+            file_hash=file_hash,
             dry_run=dry_run,
             run_id=counts.get("id"),
             claim_status=claim_status,
@@ -120,7 +170,7 @@ class ImportSummary:
             rows_skipped=counts.get("rows_skipped", 0),
             rows_errored=counts.get("rows_errored", 0),
             seconds=round(seconds, 3),
-            unmapped=delivery.mapping.unmapped(delivery.scan.header),
+            unmapped=unmapped,
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
             replaces=counts.get("replaces"),

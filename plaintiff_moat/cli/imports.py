@@ -104,7 +104,6 @@ def _import_all(
     from plaintiff_moat.folder import files_at, take_each
     from plaintiff_moat.importer import Importer
     from plaintiff_moat.ledger.connect import resolve
-    from plaintiff_moat.preview import preview_file
 
     _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     database = resolve(db)
@@ -113,6 +112,8 @@ def _import_all(
 
         def take(file: Path, *, unattended: bool) -> "ImportSummary":
             if not commit:
+                from plaintiff_moat.preview import preview_file
+
                 return preview_file(file, database, limit=limit, unattended=unattended, **about_the_file)
             with progress(file.name) as on_progress:
                 return importer.import_file(file, on_progress=on_progress, unattended=unattended, **about_the_file)

@@ -13,6 +13,7 @@ from plaintiff_moat.ledger.queries import query
 
 __all__ = [
     "Row",
+    "completed_of_batch",
     "count_active_keys",
     "find_run",
     "latest_runs",
@@ -93,6 +94,11 @@ def other_delivery_of_batch(
         file_hash=file_hash,
     )
     return rows[0]["id"] if rows else None
+
+
+def completed_of_batch(conn: psycopg.Connection[Any], source_system: str, source_batch_id: str) -> UUID | None:
+    """The completed run of the batch that was published last, whatever its bytes, if there is one."""
+    return other_delivery_of_batch(conn, source_system, source_batch_id, file_hash="")
 
 
 def count_active_keys(conn: psycopg.Connection[Any], keys: Sequence[str]) -> int:

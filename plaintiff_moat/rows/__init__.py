@@ -1,20 +1,17 @@
 """Records as sent into records to land: frames in, frames out, no side effects.
 
-`load_mapping` or `mapping_for` gives the mapping, `Mapping.bind` fits it to a file's header, and `prepare`
+`load_mapping` or `mapping_for` gives the mapping, `Mapping.bind` fits it to a file's header, and `prepare.prepare`
 turns a frame of cells into a frame of `LANDING_COLUMNS`, in which every record is valid or a reject.
 """
 
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, DEFAULT_IDENTITY, LANDING_COLUMNS
-from plaintiff_moat.rows.identity import KEY_VERSION
 from plaintiff_moat.rows.mapping import BoundMapping, Mapping
 from plaintiff_moat.rows.mapping_files import load_mapping, mapping_for, mapping_names
-from plaintiff_moat.rows.prepare import prepare
 
 __all__ = [
     "CANONICAL_COLUMNS",
     "DEFAULT_IDENTITY",
-    "KEY_VERSION",
     "LANDING_COLUMNS",
     "BoundMapping",
     "ErrorCode",
@@ -23,5 +20,4 @@ __all__ = [
     "load_mapping",
     "mapping_for",
     "mapping_names",
-    "prepare",
 ]

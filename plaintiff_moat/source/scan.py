@@ -16,7 +16,7 @@ from plaintiff_moat.source.records import Chunk, Damage, Scan
 
 __all__ = ["CHUNK_BYTES", "scan"]
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 4 << 20
 _COMMA = Dialect()
 
 

@@ -113,6 +113,7 @@ grant usage on schema ingest to dragonfly_app, moat_operator, service_role;
 
 grant execute on function
     ingest.claim_import_run(text, text, text, text, text, text, text, integer, boolean),
+    ingest.refuse_duplicate(text, text, text, text, text),
     ingest.lease_attempt(uuid),
     ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
     ingest.record_refusal(uuid, text, text, integer),

@@ -153,7 +153,6 @@ from (values
     ('source_systems', 'source_systems_hold_no_numbers', '_guard_source_system'),
     ('landed_rows', 'landed_rows_append_only', '_refuse_change'),
     ('landed_rows', 'landed_rows_guard', '_guard_landing'),
-    ('landed_rows', 'landed_rows_hold_no_numbers', '_guard_landed_numbers'),
     ('landed_chunks', 'landed_chunks_append_only', '_refuse_change'),
     ('landed_chunks', 'landed_chunks_have_rows', '_require_rows'),
     ('plaintiff_keys', 'plaintiff_keys_never_deleted', '_refuse_change'),
