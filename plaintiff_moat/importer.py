@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -173,7 +172,8 @@ class Importer:
         """
         batch = (named.source_system, named.batch_id)
         mapping = mapping_for(named.source_system, None)
-        if not Path(path).is_file() or self._ledger.do(lambda conn: completed_of_batch(conn, *batch)) is None:
+        is_file = os.path.isfile(path)  # noqa: PTH113 - unlike Path's it answers for an impossible path too
+        if not is_file or self._ledger.do(lambda conn: completed_of_batch(conn, *batch)) is None:
             return None
         try:
             file_hash = compute_file_hash(path)
