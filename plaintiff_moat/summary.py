@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+import polars as pl
+
+from plaintiff_moat.delivery import Delivery
 from plaintiff_moat.naming import Named
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from plaintiff_moat.delivery import Delivery
 
 __all__ = ["ImportSummary", "Reject", "Tally"]
 
@@ -39,10 +37,8 @@ class Tally:
     warnings: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, rows: "pl.DataFrame") -> "Tally":
+    def of(cls, rows: pl.DataFrame) -> "Tally":
         """The tally of one chunk."""
-        import polars as pl  # noqa: PLC0415 - a third of a second, of which a duplicate needs nothing
-
         rejected = rows.filter(pl.col("error_code").is_not_null())
         first = rejected.head(FIRST_REJECTS).select(
             "row_number", "line_start", "line_end", "error_code", "error_message"
@@ -71,9 +67,11 @@ class ImportSummary:
     """What became of a file, or with `dry_run` what would become of it.
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
-    of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`, `first_rejects` and
-    `warnings` (code -> records) tell of the records that this call has read: nothing of a duplicate. `replaces` is the
-    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any.
+    of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`. `first_rejects` and
+    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
+    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any;
+    `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt` above 1
+    continued a run of which earlier attempts had landed `landed_before` records.
     """
 
     filename: str
@@ -95,72 +93,35 @@ class ImportSummary:
     warnings: dict[str, int]
     replaces: UUID | None
     other_delivery: UUID | None
+    predecessor: UUID | None
+    predecessor_undone: str | None
+    attempt: int | None
+    landed_before: int
 
     @classmethod
     def of_run(
         cls,
-        delivery: "Delivery",
+        delivery: Delivery,
         claim_status: str,
         run: Mapping[str, Any] | None,
         tally: Tally,
         *,
-        other: UUID | None,
+        beside: Mapping[str, Any],
         dry_run: bool,
         seconds: float,
     ) -> "ImportSummary":
-        """The summary of a delivery whose counts are those of `run`, a row of view `v_runs`."""
-        return cls._of(
-            delivery,
-            claim_status,
-            run or {},
-            tally,
+        """The summary of a delivery whose counts are those of `run`, a row of view `v_runs`.
+
+        `beside` is what `beside_delivery` says.
+        """
+        counts = run or {}
+        takes_in = claim_status == "claimed" and not dry_run
+        return cls(
+            filename=delivery.filename,
+            source_system=delivery.source_system,
+            batch_id=delivery.batch_id,
             mapping=delivery.mapping.mapping.name,
             file_hash=delivery.scan.file_hash,
-            unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.scan.header),
-            other=other,
-            dry_run=dry_run,
-            seconds=seconds,
-        )
-
-    @classmethod
-    def of_duplicate(
-        cls, named: Named, run: Mapping[str, Any], *, mapping: str, other: UUID | None, seconds: float
-    ) -> "ImportSummary":
-        """The summary of a delivery that `run` has completed: the one that its claim would lead to."""
-        return cls._of(
-            named,
-            "duplicate",
-            run,
-            Tally(),
-            mapping=mapping,
-            file_hash=run["file_hash"],
-            unmapped=(),
-            other=other,
-            dry_run=False,
-            seconds=seconds,
-        )
-
-    @classmethod
-    def _of(
-        cls,
-        named: "Named | Delivery",
-        claim_status: str,
-        counts: Mapping[str, Any],
-        tally: Tally,
-        *,
-        mapping: str,
-        file_hash: str,
-        unmapped: tuple[str, ...],
-        other: UUID | None,
-        dry_run: bool,
-        seconds: float,
-    ) -> "ImportSummary":
-        return cls(
-            filename=named.filename,
-            source_system=named.source_system,
-            batch_id=named.batch_id,
-            mapping=mapping,
-            file_hash=file_hash,
             dry_run=dry_run,
             run_id=counts.get("id"),
             claim_status=claim_status,
@@ -170,9 +131,44 @@ class ImportSummary:
             rows_skipped=counts.get("rows_skipped", 0),
             rows_errored=counts.get("rows_errored", 0),
             seconds=round(seconds, 3),
-            unmapped=unmapped,
+            unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.scan.header),
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
             replaces=counts.get("replaces"),
-            other_delivery=other,
+            other_delivery=beside["other_delivery"],
+            predecessor=beside["predecessor"],
+            predecessor_undone=beside["predecessor_undone"],
+            attempt=counts.get("attempt"),
+            landed_before=counts.get("rows_fetched", 0) - tally.records if takes_in else 0,
+        )
+
+    @classmethod
+    def of_duplicate(
+        cls, named: Named, run: Mapping[str, Any], *, mapping: str, beside: Mapping[str, Any], seconds: float
+    ) -> "ImportSummary":
+        """The summary of a delivery that `run` has completed: the one that its claim would lead to."""
+        return cls(
+            filename=named.filename,
+            source_system=named.source_system,
+            batch_id=named.batch_id,
+            mapping=mapping,
+            file_hash=run["file_hash"],
+            dry_run=False,
+            run_id=run["id"],
+            claim_status="duplicate",
+            status=run["status"],
+            rows_fetched=run["rows_fetched"],
+            rows_inserted=run["rows_inserted"],
+            rows_skipped=run["rows_skipped"],
+            rows_errored=run["rows_errored"],
+            seconds=round(seconds, 3),
+            unmapped=(),
+            first_rejects=(),
+            warnings={},
+            replaces=run["replaces"],
+            other_delivery=beside["other_delivery"],
+            predecessor=beside["predecessor"],
+            predecessor_undone=beside["predecessor_undone"],
+            attempt=run["attempt"],
+            landed_before=0,
         )
