@@ -9,10 +9,10 @@ import polars as pl
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
-from plaintiff_moat.rows import BoundMapping, mapping_for, prepare
+from plaintiff_moat.rows import BoundMapping, Measure, mapping_for, measure, prepare
 from plaintiff_moat.source import CHUNK_BYTES, Chunk, Scan, read, scan
 
-__all__ = ["Delivery", "open_delivery", "require_name"]
+__all__ = ["Delivery", "Measured", "open_delivery", "require_name"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 1
@@ -20,6 +20,8 @@ READER_VERSION = 1
 
 # A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
 NAME_LIMIT = 256
+
+Measured = tuple[pl.DataFrame, Measure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,15 @@ class Delivery:
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
         """The chunk's records as they are landed. Raises SourceChanged when its bytes are not those scanned."""
-        cells = read(self.scan.path, self.scan.dialect, self.scan.header, chunk)
-        return prepare(cells, self.scan.header, self.mapping, self.source_system)
+        return self.measured(chunk)[0]
+
+    def measured(self, chunk: Chunk, first: int | None = None) -> Measured:
+        """The same, of all records or the `first` so many, and what they look like as a whole."""
+        cells = read(self.scan.path, self.scan.dialect, self.scan.header, chunk).head(
+            chunk.records if first is None else first
+        )
+        rows = prepare(cells, self.scan.header, self.mapping, self.source_system)
+        return rows, measure(cells, rows, self.mapping)
 
 
 def open_delivery(

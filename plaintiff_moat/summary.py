@@ -3,12 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import polars as pl
 
 from plaintiff_moat.delivery import Delivery
+from plaintiff_moat.drift import Drift
+from plaintiff_moat.expected import ControlTotals
+from plaintiff_moat.rows import Measure
 
 __all__ = ["ImportSummary", "Reject", "Tally"]
 
@@ -34,9 +38,10 @@ class Tally:
     errored: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
+    measured: Measure | None = None
 
     @classmethod
-    def of(cls, rows: pl.DataFrame) -> "Tally":
+    def of(cls, rows: pl.DataFrame, measured: Measure | None = None) -> "Tally":
         """The tally of one chunk."""
         rejected = rows.filter(pl.col("error_code").is_not_null())
         first = rejected.head(FIRST_REJECTS).select(
@@ -49,6 +54,7 @@ class Tally:
             errored=rejected.height,
             first_rejects=[Reject(*values) for values in first.iter_rows()],
             warnings=Counter(dict(codes.iter_rows())),
+            measured=measured,
         )
 
     def add(self, other: "Tally") -> None:
@@ -56,6 +62,8 @@ class Tally:
         self.records += other.records
         self.errored += other.errored
         self.warnings += other.warnings
+        if other.measured is not None:
+            self.measured = other.measured if self.measured is None else self.measured + other.measured
         self.first_rejects = sorted(self.first_rejects + other.first_rejects, key=lambda reject: reject.row_number)[
             :FIRST_REJECTS
         ]
@@ -71,6 +79,8 @@ class ImportSummary:
     run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any;
     `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt` above 1
     continued a run of which earlier attempts had landed `landed_before` records.
+    `total_amount` is the sum of all amounts of the file, duplicates and rejects included, `control_totals` what was
+    expected of it beside what was found, and `drift` how it differs from those before it.
     """
 
     filename: str
@@ -96,6 +106,9 @@ class ImportSummary:
     predecessor_undone: str | None
     attempt: int | None
     landed_before: int
+    total_amount: Decimal | None
+    control_totals: ControlTotals | None
+    drift: tuple[Drift, ...]
 
     @classmethod
     def of_run(
@@ -106,6 +119,8 @@ class ImportSummary:
         tally: Tally,
         *,
         beside: Mapping[str, Any],
+        control_totals: ControlTotals | None,
+        drift: tuple[Drift, ...],
         dry_run: bool,
         seconds: float,
     ) -> "ImportSummary":
@@ -139,4 +154,7 @@ class ImportSummary:
             predecessor_undone=beside["predecessor_undone"],
             attempt=counts.get("attempt"),
             landed_before=counts.get("rows_fetched", 0) - tally.records if takes_in else 0,
+            total_amount=counts.get("found_total"),
+            control_totals=control_totals,
+            drift=drift,
         )

@@ -6,9 +6,11 @@ turns a frame of cells into a frame of `LANDING_COLUMNS`, in which every record 
 
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, DEFAULT_IDENTITY, LANDING_COLUMNS
+from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.identity import KEY_VERSION
 from plaintiff_moat.rows.mapping import BoundMapping, Mapping
 from plaintiff_moat.rows.mapping_files import load_mapping, mapping_for, mapping_names
+from plaintiff_moat.rows.measure import Measure, measure
 from plaintiff_moat.rows.prepare import prepare
 
 __all__ = [
@@ -19,9 +21,12 @@ __all__ = [
     "BoundMapping",
     "ErrorCode",
     "Mapping",
+    "Measure",
     "WarningCode",
+    "labels",
     "load_mapping",
     "mapping_for",
     "mapping_names",
+    "measure",
     "prepare",
 ]
