@@ -44,9 +44,7 @@ def manifest(path: Path, content: object) -> None:
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_totals_that_hold_stand_everywhere(
-    database: Database, conn: psycopg.Connection, delivery: Path, tmp_path: Path
-) -> None:
+def test_totals_that_hold_stand_everywhere(database: Database, conn: psycopg.Connection, delivery: Path) -> None:
     """Every record counts, duplicates and rejects too: summary, run, events, certificate and verify say so."""
     file_hash = compute_file_hash(delivery)
     manifest(delivery, {"rows": ROWS, "sha256": file_hash.upper(), "total_amount": "$2,989.57"})
@@ -98,8 +96,7 @@ def test_what_the_scan_contradicts_is_refused_before_anything_is_written(
 
 
 def test_a_cent_too_many_fails_the_run(database: Database, conn: psycopg.Connection, delivery: Path) -> None:
-    """The run is failed with expected, found and difference, the lines that could not be read are named, nothing is active;
-    once the vendor has corrected himself the same run goes on."""
+    """The run is failed, says what was found and names unread lines; with the right total the same run goes on."""
     wrong = Expected(rows=ROWS, total=TOTAL + Decimal("0.01"))
     told = (
         r"expected a total amount of 2,989\.58, found 2,989\.57 \(difference -0\.01\); "
@@ -157,7 +154,7 @@ def test_a_continued_run_sums_up_what_it_does_not_read(
 ) -> None:
     """The chunks that a dead attempt landed are in the total, to the cent."""
     path = csv_file("a.csv", [f"P{number}" for number in range(30)], *LINES)
-    land_chunk = Importer._land_chunk
+    land_chunk = Importer._land_chunk  # noqa: SLF001 - where a worker dies
     landed = []
 
     def die_half_way(*arguments: object) -> object:
@@ -166,9 +163,10 @@ def test_a_continued_run_sums_up_what_it_does_not_read(
         landed.append(1)
         return land_chunk(*arguments)
 
-    with monkeypatch.context() as patch, pytest.raises(RunFailed):
+    with monkeypatch.context() as patch:
         patch.setattr(Importer, "_land_chunk", die_half_way)
-        import_file(path, database, workers=1)
+        with pytest.raises(RunFailed):
+            import_file(path, database, workers=1)
     total = 30 * Decimal("1000.50") - Decimal("11.93")
     with pytest.raises(ControlTotalMismatch, match="difference -1"):
         import_file(path, database, expected=Expected(total=total + 1))
