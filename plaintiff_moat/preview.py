@@ -15,6 +15,7 @@ from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery, other_delivery_of_batch
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
+from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["preview_file"]
@@ -29,6 +30,7 @@ def preview_file(
     source_system: str = "manual",
     batch_id: str | None = None,
     mapping: str | None = None,
+    reading: Reading = AS_IT_IS,
     limit: int | None = None,
     replaces: UUID | str | None = None,
     unattended: bool = False,
@@ -41,7 +43,20 @@ def preview_file(
     """
     started = time.monotonic()
     database = resolve(database)
-    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+    with open_delivery(
+        path, source_system=source_system, batch_id=batch_id, mapping=mapping, reading=reading
+    ) as delivery:
+        return _previewed(delivery, database, started, limit, replaces, unattended)
+
+
+def _previewed(
+    delivery: Delivery,
+    database: Database,
+    started: float,
+    limit: int | None,
+    replaces: UUID | str | None,
+    unattended: bool,
+) -> ImportSummary:
     with connect(database) as conn:
         require_migrated(conn)
         live = live_run_of_delivery(conn, *delivery.identity)

@@ -66,12 +66,14 @@ class ImportSummary:
     """What became of a file, or with `dry_run` what would become of it.
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
-    of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`. `first_rejects` and
+    of records; `seconds` is wall-clock time. `container` names what the file's text was taken out of, and is None for a
+    plain file. `unmapped` names the columns that go to `extra`. `first_rejects` and
     `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
     run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any.
     """
 
     filename: str
+    container: str | None
     source_system: str
     batch_id: str
     mapping: str
@@ -107,6 +109,7 @@ class ImportSummary:
         counts = run or {}
         return cls(
             filename=delivery.filename,
+            container=delivery.container,
             source_system=delivery.source_system,
             batch_id=delivery.batch_id,
             mapping=delivery.mapping.mapping.name,

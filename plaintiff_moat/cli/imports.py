@@ -45,6 +45,10 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
             ),
+            click.option("--member", callback=not_blank, help="The file to take out of a zip archive with several."),
+            click.option(
+                "--sheet", callback=not_blank, help="The sheet of a workbook; else the first that is visible."
+            ),
             click.option("--worker-id", callback=not_blank, help="Who imports: the same again goes on at once."),
             click.option(
                 "--patience",
@@ -68,8 +72,11 @@ def _shared_options(command: _Command) -> _Command:
 def import_files(paths: Sequence[str], **options: Any) -> int:
     """Take vendor files in, each once and whole. A dry run unless --commit is given.
 
-    A PATH is a file, a folder (its .csv files, by name), or a pattern in quotes such as 'incoming/*.csv'. A file whose
-    run was rolled back is taken again when it is given alone, or once the run is released (moat release).
+    A file is CSV text, or a container of it: .gz, .zst, .bz2, .zip, an Excel workbook (.xlsx), a parquet file.
+
+    A PATH is a file, a folder (its files of a kind that can be imported, by name), or a pattern in quotes such as
+    'incoming/*.csv'. A file whose run was rolled back is taken again when it is given alone, or once the run is
+    released (moat release).
     """
     return _import_all(paths, **options)
 
@@ -90,6 +97,8 @@ def _import_all(
     db: str | None,
     worker_id: str | None,
     patience: float,
+    member: str | None,
+    sheet: str | None,
     as_json: bool,
     verbose: bool,
     **about_the_file: Any,
@@ -105,7 +114,9 @@ def _import_all(
     from plaintiff_moat.importer import Importer
     from plaintiff_moat.ledger.connect import resolve
     from plaintiff_moat.preview import preview_file
+    from plaintiff_moat.source import Reading
 
+    about_the_file["reading"] = Reading(member=member, sheet=sheet)
     _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     database = resolve(db)
     worst = Exit.DONE

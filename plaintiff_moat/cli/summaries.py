@@ -38,7 +38,7 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
         yield show
     finally:
         told = ", ".join(f"{count:,} {end}" for end, count in sorted(ends.items()))
-        click.echo(f"{harmless(path)}: {told or 'no .csv files'}")
+        click.echo(f"{harmless(path)}: {told or 'no files of a kind that can be imported'}")
         if records["rows_fetched"]:
             read, inserted, skipped, failed = (records[name] for name in _COUNTS)
             click.echo(f"  {read:,} records read, {inserted:,} inserted, {skipped:,} skipped, {failed:,} failed")
@@ -84,6 +84,8 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
         return
     named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
     click.echo(f"{summary.filename}  ({harmless(named)})")
+    if summary.container:
+        click.echo(f"  out of {harmless(summary.container)}")
     click.echo(f"  {_headline(summary)}")
     if summary.claim_status == "claimed":
         _show_counts(summary)
