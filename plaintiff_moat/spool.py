@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import weakref
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -46,8 +47,8 @@ class Spool:
                 f"expected a folder for temporary files in {root}, found: {_reason(fault)}; set MOAT_HOME to a folder"
                 " that this user may write to"
             ) from None
-        self._files = 0
-        self._remove = weakref.finalize(self, _remove, self.folder, lock)
+        self._files: list[SpoolFile] = []
+        self._remove = weakref.finalize(self, _remove, self.folder, lock, self._files)
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +59,7 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Removes the folder; nothing happens the second time."""
+        """Closes its files and removes the folder; nothing happens the second time."""
         self._remove()
 
     def create(self, name: str, limit: int, remedy: str = "") -> "SpoolFile":
@@ -67,10 +68,11 @@ class Spool:
         Names never collide: each file has a folder of its own. Its name is that of the delivered file, because errors
         about a file begin with it.
         """
-        self._files += 1
-        folder = self.folder / str(self._files)
+        folder = self.folder / str(len(self._files))
         folder.mkdir(mode=0o700)
-        return SpoolFile(folder / Path(name).name, limit, remedy)
+        file = SpoolFile(folder / Path(name).name, limit, remedy)
+        self._files.append(file)
+        return file
 
 
 class SpoolFile(io.FileIO):
@@ -130,7 +132,9 @@ def _lock(folder: Path, timeout: float) -> FileLock | None:
     return lock
 
 
-def _remove(folder: Path, lock: FileLock | None) -> None:
+def _remove(folder: Path, lock: FileLock | None, files: Iterable[SpoolFile] = ()) -> None:
+    for file in files:
+        file.close()
     shutil.rmtree(folder, ignore_errors=True)
     if lock is not None:
         with suppress(OSError):
