@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import openpyxl
@@ -14,6 +15,8 @@ import polars as pl
 import psycopg
 import pytest
 
+from plaintiff_moat.audit import verify
+from plaintiff_moat.containers import unpacked
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import compute_file_hash
 from plaintiff_moat.importer import import_file
@@ -66,6 +69,12 @@ def test_a_container_lands_the_rows_of_the_plain_file(
         assert file_hash == compute_file_hash(path)
         assert (done.container or "with") in fingerprint
         query = f"{landed} from ingest.landed_rows where import_run_id = %s order by row_number"
+        with unpacked(path, member=reading.member) or nullcontext() as content:
+            text = None if content is None else content.path
+            assert verify(conn, done.run_id, file=path, text=text).finding is None
+            if text is not None:
+                text.write_bytes(text.read_bytes().replace(b"Bob", b"Bab"))
+                assert verify(conn, done.run_id, file=path, text=text).finding.check == "CHUNK_DIGEST"
         rows.append(conn.execute(query, [done.run_id]).fetchall())
     assert rows[0][0][2] == "0017"
     assert rows == [rows[0]] * 5
