@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob, has_magic
+from itertools import tee, zip_longest
 from pathlib import Path
 
 from plaintiff_moat.errors import DatabaseNotMigrated, DatabaseUnreachable, MoatError, NotPermitted, RunFailed
@@ -46,14 +47,22 @@ def files_at(path: str | os.PathLike[str]) -> list[Path] | None:
     return sorted(file for file in matching if file.is_file()) or None
 
 
-def take_each(paths: Iterable[Path], take: Callable[[Path], ImportSummary]) -> Iterator[Outcome]:
+def take_each(
+    paths: Iterable[Path], take: Callable[[Path], ImportSummary], ahead: Callable[[Path], object] = lambda _: None
+) -> Iterator[Outcome]:
     """Takes the files one after the other, by `Importer.import_file` or `preview_file`; one that fails stops no other.
 
-    A file that another process is at work on is taken once more at the end, so that several processes can share a
-    folder. Raises what stops every file alike: DatabaseUnreachable, DatabaseNotMigrated, NotPermitted.
+    Before each, `ahead` is told which follows it (`Importer.read_ahead`). A file that another process is at work on is
+    taken once more at the end, so that several processes can share a folder. Raises what stops every file alike:
+    DatabaseUnreachable, DatabaseNotMigrated, NotPermitted.
     """
     elsewhere: list[Path] = []
-    for outcome in (_take(path, take) for path in paths):
+    files, following = tee(paths)
+    next(following, None)
+    for path, after in zip_longest(files, following):
+        if after is not None:
+            ahead(after)
+        outcome = _take(path, take)
         if outcome.summary is not None and outcome.summary.claim_status == "in_progress":
             elsewhere.append(outcome.path)
         else:

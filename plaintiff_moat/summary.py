@@ -69,7 +69,9 @@ class ImportSummary:
     of records; `seconds` is wall-clock time. `container` names what the file's text was taken out of, and is None for a
     plain file. `unmapped` names the columns that go to `extra`. `first_rejects` and
     `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
-    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any.
+    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any;
+    `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt` above 1
+    continued a run of which earlier attempts had landed `landed_before` records.
     """
 
     filename: str
@@ -92,6 +94,10 @@ class ImportSummary:
     warnings: dict[str, int]
     replaces: UUID | None
     other_delivery: UUID | None
+    predecessor: UUID | None
+    predecessor_undone: str | None
+    attempt: int | None
+    landed_before: int
 
     @classmethod
     def of_run(
@@ -101,12 +107,16 @@ class ImportSummary:
         run: Mapping[str, Any] | None,
         tally: Tally,
         *,
-        other: UUID | None,
+        beside: Mapping[str, Any],
         dry_run: bool,
         seconds: float,
     ) -> "ImportSummary":
-        """The summary of a delivery whose counts are those of `run`, a row of view `v_runs`."""
+        """The summary of a delivery whose counts are those of `run`, a row of view `v_runs`.
+
+        `beside` is what `beside_delivery` says.
+        """
         counts = run or {}
+        takes_in = claim_status == "claimed" and not dry_run
         return cls(
             filename=delivery.filename,
             container=delivery.container,
@@ -127,5 +137,9 @@ class ImportSummary:
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
             replaces=counts.get("replaces"),
-            other_delivery=other,
+            other_delivery=beside["other_delivery"],
+            predecessor=beside["predecessor"],
+            predecessor_undone=beside["predecessor_undone"],
+            attempt=counts.get("attempt"),
+            landed_before=counts.get("rows_fetched", 0) - tally.records if takes_in else 0,
         )

@@ -91,11 +91,12 @@ def verify(
 def checkpoint(target: Path | None, db: str | None) -> None:
     """Put the heads of all chains under one root, to be kept outside the database."""
     from plaintiff_moat.attest import make_checkpoint
+    from plaintiff_moat.ledger.evidence import newest_checkpoint
 
     if target is not None and target.exists():
-        raise BadInput(f"{target.name}: expected a new file, found one; a checkpoint is kept, never replaced")
+        raise BadInput(f"{target}: expected a new file, found one; a checkpoint is kept, never replaced")
     with opened_ledger(db) as ledger:
-        made = ledger.do(make_checkpoint)
+        made = ledger.do(partial(make_checkpoint, since=ledger.do(newest_checkpoint)))
     if target is None:
         click.echo(made.dumps(), nl=False)
     else:
@@ -105,7 +106,9 @@ def checkpoint(target: Path | None, db: str | None) -> None:
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("-o", "--output", "target", type=_FILE, help="run.json or run.pdf; else JSON on stdout.")
+@click.option(
+    "-o", "--output", "target", type=_FILE, help="run.json or run.pdf, which must be new; else JSON on stdout."
+)
 @click.option("--check", type=_FILE, metavar="FILE", help="Verify a certificate, JSON or PDF, without a database.")
 @click.option("--file", type=_FILE, help="With --check: the delivered file, to be held against the certificate.")
 @click.option("--member", help="The file that was taken out of it, where it is a zip archive with several.")
@@ -134,6 +137,8 @@ def certificate(
         raise click.UsageError("--file and --checkpoint go with --check")
     if target is not None and target.suffix.lower() not in {".json", ".pdf"}:
         raise click.UsageError("-o names a file that ends in .json or .pdf")
+    if target is not None and target.exists():
+        raise BadInput(f"{target}: expected a new file, found one; a certificate is kept, never replaced")
     from plaintiff_moat.attest import make_certificate
     from plaintiff_moat.evidence.pdf import render
     from plaintiff_moat.ledger.runs import find_run
@@ -246,14 +251,14 @@ def _read_checkpoint(path: Path | None) -> "Checkpoint | None":
     try:
         return Checkpoint.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
-        raise BadInput(f"{path.name}: expected a checkpoint, found no text file that can be read") from None
+        raise BadInput(f"{path}: expected a checkpoint, found no text file that can be read") from None
 
 
 def _write(target: Path, content: bytes) -> None:
     try:
         target.write_bytes(content)
     except OSError as fault:
-        raise BadInput(f"{target.name}: cannot be written: {fault.strerror}") from None
+        raise BadInput(f"{target}: cannot be written: {fault.strerror}") from None
 
 
 def _show_finding(finding: "Finding") -> None:

@@ -12,6 +12,7 @@ import click
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.main import run
 from plaintiff_moat.cli.options import not_blank
+from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
 from plaintiff_moat.redaction import RedactingFormatter
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--patience",
                 type=click.FloatRange(min=0),
-                default=60,
+                default=PATIENCE_SECONDS,
                 show_default=True,
                 help="Seconds to wait for a database that went away.",
             ),
@@ -128,6 +129,10 @@ def _import_all(
             with progress(file.name) as on_progress:
                 return importer.import_file(file, on_progress=on_progress, unattended=unattended, **about_the_file)
 
+        ahead = partial(
+            importer.read_ahead,
+            **{name: about_the_file[name] for name in ("source_system", "batch_id", "mapping", "reading")},
+        )
         for path in paths:
             files = files_at(path)
             if about_the_file["replaces"] and (files is not None or len(paths) > 1):
@@ -138,7 +143,9 @@ def _import_all(
                 # a file given alone is somebody's decision, one of many is not
                 unattended = files is not None or len(paths) > 1
                 for outcome in take_each(
-                    [Path(path)] if files is None else files, partial(take, unattended=unattended)
+                    [Path(path)] if files is None else files,
+                    partial(take, unattended=unattended),
+                    ahead if commit else lambda _: None,
                 ):
                     show(outcome)
                     worst = max(worst, _exit_of(outcome))
