@@ -2,15 +2,18 @@
 
 import os
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
 
 import polars as pl
 
+from plaintiff_moat.containers import Content, content_stem, unpacked
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
-from plaintiff_moat.rows import BoundMapping, Measure, mapping_for, measure, prepare
-from plaintiff_moat.source import CHUNK_BYTES, Chunk, Scan, read, scan
+from plaintiff_moat.rows import BoundMapping, Mapping, Measure, mapping_for, measure, prepare
+from plaintiff_moat.source import AS_IT_IS, CHUNK_BYTES, Chunk, Reading, Scan, read, scan
 
 __all__ = ["Delivery", "Measured", "open_delivery", "require_name"]
 
@@ -28,7 +31,8 @@ Measured = tuple[pl.DataFrame, Measure]
 class Delivery:
     """A scanned file under its identity. Plain data.
 
-    `filename` is the file's name without its folder, redacted.
+    `filename` is the file's name without its folder, redacted. `content` is the text of a file that is a container: it
+    is what was scanned, under the hash and the size of the delivered bytes, and goes when the delivery is closed.
     """
 
     scan: Scan
@@ -36,6 +40,25 @@ class Delivery:
     source_system: str
     batch_id: str
     filename: str
+    content: Content | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes what was written to read a container; no row can be read afterwards."""
+        if self.content is not None:
+            self.content.close()
+
+    @property
+    def container(self) -> str | None:
+        """The container that the file is and what of it was opened; None for a plain file."""
+        return None if self.content is None else self.content.what + self.content.remark
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -46,9 +69,11 @@ class Delivery:
     def reader_fingerprint(self) -> str:
         """Equal for two deliveries whose bytes would give the same rows in the same chunks; says how they are read."""
         dialect, mapping = self.scan.dialect, self.mapping.mapping
+        container = "" if self.content is None else f", out of {self.content.what}"
         return (
             f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes, {dialect.encoding} with {dialect.delimiter!r} and"
             f" {dialect.quote!r}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
+            f"{container}"
         )
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
@@ -65,11 +90,17 @@ class Delivery:
 
 
 def open_delivery(
-    path: str | os.PathLike[str], *, source_system: str, batch_id: str | None = None, mapping: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    source_system: str,
+    batch_id: str | None = None,
+    mapping: str | None = None,
+    reading: Reading = AS_IT_IS,
 ) -> Delivery:
     """Scans the file and binds its header to the mapping named, else to the source system's own, else to `generic`.
 
-    Raises BadInput and BadMapping. Writes nothing.
+    Of a container what is in it is scanned, from a spool: close the delivery when its rows have been read. Raises
+    BadInput and BadMapping. Writes nothing else.
     """
     source_system = canonical_source_system(source_system)
     for what, name in (("source system", source_system), ("batch id", batch_id or "-")):
@@ -80,7 +111,23 @@ def open_delivery(
                 "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
             )
     chosen = mapping_for(source_system, mapping)
-    scanned = scan(path)
+    content = unpacked(path, member=reading.member, sheet=reading.sheet)
+    try:
+        return _bound(path, content, chosen, source_system, batch_id)
+    except BaseException:
+        if content is not None:
+            content.close()
+        raise
+
+
+def _bound(
+    path: str | os.PathLike[str], content: Content | None, chosen: Mapping, source_system: str, batch_id: str | None
+) -> Delivery:
+    """The scanned file with its header bound to the mapping chosen."""
+    if content is None:
+        scanned = scan(path)
+    else:
+        scanned = replace(scan(content.path), file_hash=content.file_hash, size=content.size)
     # twice: what is not printed can join the groups of a number, and what replaces it can part another
     filename = redact(_printable(redact(scanned.name)))
     try:
@@ -91,8 +138,9 @@ def open_delivery(
         scan=scanned,
         mapping=bound,
         source_system=source_system,
-        batch_id=batch_id or redact(compute_batch_id(source_system, filename)[:NAME_LIMIT]),
+        batch_id=batch_id or redact(compute_batch_id(source_system, content_stem(filename))[:NAME_LIMIT]),
         filename=filename,
+        content=content,
     )
 
 

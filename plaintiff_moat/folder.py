@@ -14,7 +14,10 @@ from plaintiff_moat.summary import ImportSummary
 
 __all__ = ["Outcome", "files_at", "take_each"]
 
-_ENDINGS = frozenset({".csv"})
+_ENDINGS = frozenset(
+    {".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst", ".zip", ".xlsx", ".xlsm", ".parquet"}
+    | {".xls", ".xlsb", ".ods"}  # refused with what to do about it, rather than overlooked
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,16 @@ class Outcome:
 def files_at(path: str | os.PathLike[str]) -> list[Path] | None:
     """The files of a folder or of a pattern such as `incoming/*.csv`, by name; None where `path` stands for itself.
 
-    Of a folder: its own files that end in .csv, in any case; hidden ones and those of folders within are left alone.
+    Of a folder: its own files that end as text, archives, workbooks and parquet files do, in any case. Hidden ones,
+    those of folders within, and what Excel keeps beside an open workbook (~$…) are left alone.
     """
     if Path(path).is_dir():
         found = sorted(Path(path).iterdir())
-        return [file for file in found if file.suffix.lower() in _ENDINGS and file.is_file() and file.name[0] != "."]
+        return [
+            file
+            for file in found
+            if file.suffix.lower() in _ENDINGS and file.is_file() and not file.name.startswith((".", "~$"))
+        ]
     if Path(path).exists() or not has_magic(os.fspath(path)):
         return None
     matching = (Path(match) for match in glob(os.fspath(path)))  # noqa: PTH207 - a pattern may begin at the root

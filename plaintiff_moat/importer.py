@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 
 from plaintiff_moat.acceptance import Terms
-from plaintiff_moat.ahead import ReadAhead
+from plaintiff_moat.ahead import Opened, ReadAhead
 from plaintiff_moat.delivery import Delivery, Measured, require_name
 from plaintiff_moat.drift import Drift
 from plaintiff_moat.errors import ControlTotalMismatch, Drifted, LeaseLost, MoatError, RunFailed, SourceChanged
@@ -32,7 +32,7 @@ from plaintiff_moat.ledger.runs import beside_delivery, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import Worker, succeeding
 from plaintiff_moat.redaction import describe_error
-from plaintiff_moat.source import Chunk
+from plaintiff_moat.source import AS_IT_IS, Chunk, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["Importer", "Progress", "import_file"]
@@ -57,6 +57,7 @@ def import_file(
     source_system: str = "manual",
     batch_id: str | None = None,
     mapping: str | None = None,
+    reading: Reading = AS_IT_IS,
     worker_id: str | None = None,
     workers: int = DEFAULT_WORKERS,
     patience: float = PATIENCE_SECONDS,
@@ -70,10 +71,10 @@ def import_file(
     A delivery that is completed already, or that another worker holds, comes back as that `claim_status`. A run that
     crashed or failed before is continued with the chunks that are not landed yet: at once if its worker has the same
     `worker_id`, or was a process of this machine that is dead; else when its lease is stale. `mapping` is a name or a
-    path; without one it is the source system's own, else `generic`. `workers` chunks are landed side by side;
-    `on_progress` is called from the caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the
-    embedded one. Once it has answered, a lost connection, a restart, a failover or a deadlock is retried for up to
-    `patience` seconds.
+    path; without one it is the source system's own, else `generic`. `reading` chooses the member of an archive or the
+    sheet of a workbook. `workers` chunks are landed side by side; `on_progress` is called from the caller's thread.
+    `database` is a URL; without one it is MOAT_DATABASE_URL, else the embedded one. Once it has answered, a lost
+    connection, a restart, a failover or a deadlock is retried for up to `patience` seconds.
 
     The commit that publishes the file undoes the run that it `replaces`, named by its id or the beginning of it: the
     active set is then as if that one's file had never come. `unattended` says that nobody decided to take this very
@@ -95,6 +96,7 @@ def import_file(
             source_system=source_system,
             batch_id=batch_id,
             mapping=mapping,
+            reading=reading,
             on_progress=on_progress,
             replaces=replaces,
             unattended=unattended,
@@ -144,6 +146,7 @@ class Importer:
         source_system: str = "manual",
         batch_id: str | None = None,
         mapping: str | None = None,
+        reading: Reading = AS_IT_IS,
         on_progress: Callable[[Progress], object] = lambda _: None,
         replaces: UUID | str | None = None,
         unattended: bool = False,
@@ -152,7 +155,20 @@ class Importer:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
         expected = expected_of(path, expected)
-        opened = self._ahead.take(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+        about = {"source_system": source_system, "batch_id": batch_id, "mapping": mapping, "reading": reading}
+        opened = self._ahead.take(path, **about)
+        with opened.delivery:
+            return self._take_in(opened, expected, started, on_progress, replaces, unattended)
+
+    def _take_in(
+        self,
+        opened: Opened,
+        expected: Expected,
+        started: float,
+        on_progress: Callable[[Progress], object],
+        replaces: UUID | str | None,
+        unattended: bool,
+    ) -> ImportSummary:
         delivery = opened.delivery
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
@@ -193,12 +209,13 @@ class Importer:
         source_system: str = "manual",
         batch_id: str | None = None,
         mapping: str | None = None,
+        reading: Reading = AS_IT_IS,
     ) -> None:
         """Begins to read the file that `import_file` is given after the next call of it. Writes nothing, never fails.
 
         Once a file was not claimed, records are not read ahead: the next is likely to be a duplicate too.
         """
-        about = {"source_system": source_system, "batch_id": batch_id, "mapping": mapping}
+        about = {"source_system": source_system, "batch_id": batch_id, "mapping": mapping, "reading": reading}
         self._ahead.begin(path, with_rows=self._takes_records, **about)
 
     @contextmanager

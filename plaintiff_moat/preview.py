@@ -18,6 +18,7 @@ from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.runs import beside_delivery, count_active_keys, live_run_of_delivery
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
 from plaintiff_moat.rows import Measure
+from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["preview_file"]
@@ -32,6 +33,7 @@ def preview_file(
     source_system: str = "manual",
     batch_id: str | None = None,
     mapping: str | None = None,
+    reading: Reading = AS_IT_IS,
     limit: int | None = None,
     replaces: UUID | str | None = None,
     unattended: bool = False,
@@ -46,8 +48,22 @@ def preview_file(
     started = time.monotonic()
     database = resolve(database)
     expected = expected_of(path, expected)
-    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
-    Terms(delivery, expected).check_scan()
+    with open_delivery(
+        path, source_system=source_system, batch_id=batch_id, mapping=mapping, reading=reading
+    ) as delivery:
+        Terms(delivery, expected).check_scan()
+        return _previewed(delivery, expected, database, started, limit, replaces, unattended)
+
+
+def _previewed(
+    delivery: Delivery,
+    expected: Expected,
+    database: Database,
+    started: float,
+    limit: int | None,
+    replaces: UUID | str | None,
+    unattended: bool,
+) -> ImportSummary:
     with connect(database) as conn:
         require_migrated(conn)
         live = live_run_of_delivery(conn, *delivery.identity)

@@ -74,7 +74,8 @@ class ImportSummary:
     """What became of a file, or with `dry_run` what would become of it.
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
-    of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`. `first_rejects` and
+    of records; `seconds` is wall-clock time. `container` names what the file's text was taken out of, and is None for a
+    plain file. `unmapped` names the columns that go to `extra`. `first_rejects` and
     `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
     run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any;
     `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt` above 1
@@ -84,6 +85,7 @@ class ImportSummary:
     """
 
     filename: str
+    container: str | None
     source_system: str
     batch_id: str
     mapping: str
@@ -132,6 +134,7 @@ class ImportSummary:
         takes_in = claim_status == "claimed" and not dry_run
         return cls(
             filename=delivery.filename,
+            container=delivery.container,
             source_system=delivery.source_system,
             batch_id=delivery.batch_id,
             mapping=delivery.mapping.mapping.name,

@@ -59,6 +59,10 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
             ),
+            click.option("--member", callback=not_blank, help="The file to take out of a zip archive with several."),
+            click.option(
+                "--sheet", callback=not_blank, help="The sheet of a workbook; else the first that is visible."
+            ),
             click.option("--worker-id", callback=not_blank, help="Who imports: the same again goes on at once."),
             click.option(
                 "--patience",
@@ -82,8 +86,11 @@ def _shared_options(command: _Command) -> _Command:
 def import_files(paths: Sequence[str], **options: Any) -> int:
     """Take vendor files in, each once and whole. A dry run unless --commit is given.
 
-    A PATH is a file, a folder (its .csv files, by name), or a pattern in quotes such as 'incoming/*.csv'. A file whose
-    run was rolled back is taken again when it is given alone, or once the run is released (moat release).
+    A file is CSV text, or a container of it: .gz, .zst, .bz2, .zip, an Excel workbook (.xlsx), a parquet file.
+
+    A PATH is a file, a folder (its files of a kind that can be imported, by name), or a pattern in quotes such as
+    'incoming/*.csv'. A file whose run was rolled back is taken again when it is given alone, or once the run is
+    released (moat release).
     """
     return _import_all(paths, **options)
 
@@ -104,6 +111,8 @@ def _import_all(
     db: str | None,
     worker_id: str | None,
     patience: float,
+    member: str | None,
+    sheet: str | None,
     as_json: bool,
     verbose: bool,
     expect_rows: int | None,
@@ -123,7 +132,9 @@ def _import_all(
     from plaintiff_moat.importer import Importer
     from plaintiff_moat.ledger.connect import resolve
     from plaintiff_moat.preview import preview_file
+    from plaintiff_moat.source import Reading
 
+    about_the_file["reading"] = Reading(member=member, sheet=sheet)
     _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     total = None if expect_total is None else amount_of(expect_total)
     about_the_file["expected"] = Expected(rows=expect_rows, total=total, strict=strict)
@@ -138,7 +149,8 @@ def _import_all(
                 return importer.import_file(file, on_progress=on_progress, unattended=unattended, **about_the_file)
 
         ahead = partial(
-            importer.read_ahead, **{name: about_the_file[name] for name in ("source_system", "batch_id", "mapping")}
+            importer.read_ahead,
+            **{name: about_the_file[name] for name in ("source_system", "batch_id", "mapping", "reading")},
         )
         for path in paths:
             files = files_at(path)

@@ -42,7 +42,7 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
         yield show
     finally:
         told = ", ".join(f"{count:,} {end}" for end, count in sorted(ends.items()))
-        click.echo(f"{harmless(path)}: {told or 'no .csv files'}")
+        click.echo(f"{harmless(path)}: {told or 'no files of a kind that can be imported'}")
         if records["rows_fetched"]:
             click.echo(f"  {_counted(records, is_dry='dry run' in ends, of='records ')}")
         for name in left:
@@ -105,6 +105,8 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
         return
     named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
     click.echo(f"{summary.filename}  ({harmless(named)})")
+    if summary.container:
+        click.echo(f"  out of {harmless(summary.container)}")
     click.echo(f"  {_headline(summary)}")
     if summary.claim_status == "claimed":
         if summary.predecessor:
