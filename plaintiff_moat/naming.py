@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from plaintiff_moat.containers import content_stem
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
@@ -38,7 +39,7 @@ def name_delivery(path: str | os.PathLike[str], *, source_system: str, batch_id:
     filename = redact(_printable(redact(Path(path).name)))
     return Named(
         source_system=source_system,
-        batch_id=batch_id or redact(compute_batch_id(source_system, filename)[:NAME_LIMIT]),
+        batch_id=batch_id or redact(compute_batch_id(source_system, content_stem(filename))[:NAME_LIMIT]),
         filename=filename,
     )
 

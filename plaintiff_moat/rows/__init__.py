@@ -6,6 +6,7 @@ turns a frame of cells into a frame of `LANDING_COLUMNS`, in which every record 
 
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, DEFAULT_IDENTITY, LANDING_COLUMNS
+from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.mapping import BoundMapping, Mapping
 from plaintiff_moat.rows.mapping_files import load_mapping, mapping_for, mapping_names
 
@@ -17,6 +18,7 @@ __all__ = [
     "ErrorCode",
     "Mapping",
     "WarningCode",
+    "labels",
     "load_mapping",
     "mapping_for",
     "mapping_names",
