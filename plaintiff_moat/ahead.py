@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
-from plaintiff_moat.delivery import Delivery, open_delivery
+from plaintiff_moat.containers import content_stem
+from plaintiff_moat.delivery import Delivery, Measured, open_delivery
+from plaintiff_moat.errors import BadInput
 from plaintiff_moat.source import CHUNK_BYTES
 
 __all__ = ["Opened", "ReadAhead"]
@@ -20,10 +20,10 @@ _AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A delivery, and where they were read ahead the rows of its only chunk."""
+    """A delivery, and where they were read ahead the rows of its only chunk with what they look like."""
 
     delivery: Delivery
-    rows: pl.DataFrame | None = None
+    rows: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class _Reading:
 class ReadAhead:
     """Opens deliveries, one of them ahead of time. Writes nothing.
 
-    Only a file of one chunk is read ahead: that bounds the memory, and how long an interruption waits for it.
+    Only a plain file of one chunk is read ahead: that bounds the memory, and how long an interruption waits for it, and
+    leaves nothing behind.
     """
 
     def __init__(self) -> None:
@@ -72,16 +73,21 @@ class ReadAhead:
 
 def _open(path: str | os.PathLike[str], about: dict[str, Any], *, with_rows: bool) -> Opened:
     delivery = open_delivery(path, **about)
+    if delivery.container is not None:
+        with delivery:
+            raise BadInput("a container is opened when its turn comes")
     chunks = delivery.scan.chunks
     if with_rows and len(chunks) == 1:
         # what fails is met again, and reported, by whoever reads the chunk under its lease
         with suppress(Exception):
-            return Opened(delivery, delivery.rows(chunks[0]))
+            return Opened(delivery, delivery.measured(chunks[0]))
     return Opened(delivery)
 
 
 def _state(path: str | os.PathLike[str]) -> tuple[int, ...] | None:
     """What changes when the file does; None for one that is not read ahead."""
+    if content_stem(os.fspath(path)) != os.fspath(path):
+        return None
     try:
         found = os.stat(path)  # noqa: PTH116 - as `open_delivery` has it: a path of any kind
     except (OSError, ValueError):

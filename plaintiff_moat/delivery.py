@@ -1,21 +1,24 @@
 """A delivery: the file that was scanned and whose header a mapping knows, under its identity."""
 
 import os
-import unicodedata
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
 from uuid import UUID
 
 import polars as pl
 
+from plaintiff_moat.containers import Content, unpacked
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.identify import canonical_source_system, compute_batch_id
-from plaintiff_moat.redaction import contains_pii, redact
-from plaintiff_moat.rows import BoundMapping, Return, is_export, mapping_for, prepare
+from plaintiff_moat.naming import Named, name_delivery
+from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for
 from plaintiff_moat.rows.headers import labels
-from plaintiff_moat.source import CHUNK_BYTES, Chunk, Scan, read, scan
+from plaintiff_moat.rows.measure import Measure, measure
+from plaintiff_moat.rows.prepare import prepare
+from plaintiff_moat.rows.returns import Return, is_export
+from plaintiff_moat.source import AS_IT_IS, CHUNK_BYTES, Chunk, Reading, Scan, read, scan
 
-__all__ = ["DEFAULT_SOURCE_SYSTEM", "Delivery", "open_delivery", "require_name"]
+__all__ = ["DEFAULT_SOURCE_SYSTEM", "Delivery", "Measured", "open_delivery"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 1
@@ -23,8 +26,7 @@ READER_VERSION = 1
 
 DEFAULT_SOURCE_SYSTEM = "manual"
 
-# A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
-NAME_LIMIT = 256
+Measured = tuple[pl.DataFrame, Measure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ class Delivery:
     """A scanned file under its identity. Plain data.
 
     `filename` is the file's name without its folder, redacted. `header` is the vendor's: that of the file, but for what
-    an export of rejects added to it, where the file `replays` the rejects of a run and `returned` says how.
+    an export of rejects added to it, where the file `replays` the rejects of a run and `returned` says how. `content`
+    is the text of a file that is a container: it is what was scanned, under the hash and the size of the delivered
+    bytes, and goes when the delivery is closed.
     """
 
     scan: Scan
@@ -43,6 +47,25 @@ class Delivery:
     header: tuple[str, ...]
     replays: UUID | None = None
     returned: Return | None = None
+    content: Content | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes what was written to read a container; no row can be read afterwards."""
+        if self.content is not None:
+            self.content.close()
+
+    @property
+    def container(self) -> str | None:
+        """The container that the file is and what of it was opened; None for a plain file."""
+        return None if self.content is None else self.content.what + self.content.remark
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -53,10 +76,11 @@ class Delivery:
     def reader_fingerprint(self) -> str:
         """Equal for two deliveries whose bytes would give the same rows in the same chunks; says how they are read."""
         dialect, mapping = self.scan.dialect, self.mapping.mapping
+        container = "" if self.content is None else f", out of {self.content.what}"
         return (
             f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes, {dialect.encoding} with {dialect.delimiter!r} and"
             f" {dialect.quote!r}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
-            f"{', rejects that come back' if self.returned else ''}"
+            f"{container}{', rejects that come back' if self.returned else ''}"
         )
 
     @property
@@ -72,11 +96,18 @@ class Delivery:
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
         """The chunk's records as they are landed. Raises SourceChanged when its bytes are not those scanned."""
-        cells = read(self.scan.path, self.scan.dialect, self.scan.header, chunk)
-        if self.returned is None or self.replays is None:
-            return prepare(cells, self.header, self.mapping, self.source_system)
-        rows = prepare(self.returned.vendors_cells(cells), self.header, self.mapping, self.source_system)
-        return rows.with_columns(self.returned.rejects(cells, self.replays))
+        return self.measured(chunk)[0]
+
+    def measured(self, chunk: Chunk, first: int | None = None) -> Measured:
+        """The same, of all records or the `first` so many, and what they look like as a whole."""
+        sent = self._cells(chunk)
+        sent = sent.head(chunk.records if first is None else first)
+        cells = sent if self.returned is None else self.returned.vendors_cells(sent)
+        rows = prepare(cells, self.header, self.mapping, self.source_system)
+        measured = measure(cells, rows, self.mapping)
+        if self.returned is not None and self.replays is not None:
+            rows = rows.with_columns(self.returned.rejects(sent, self.replays))
+        return rows, measured
 
     def rejects(self) -> list[int]:
         """The rows of the run that it replays for which its records stand. Raises BadInput, WrongRun."""
@@ -84,9 +115,11 @@ class Delivery:
             return []
         rows: list[int] = []
         for chunk in self.scan.chunks:
-            cells = read(self.scan.path, self.scan.dialect, self.scan.header, chunk)
-            rows.extend(self.returned.rejects(cells, self.replays).drop_nulls())
+            rows.extend(self.returned.rejects(self._cells(chunk), self.replays).drop_nulls())
         return rows
+
+    def _cells(self, chunk: Chunk) -> pl.DataFrame:
+        return read(self.scan.path, self.scan.dialect, self.scan.header, chunk)
 
 
 def open_delivery(
@@ -95,40 +128,50 @@ def open_delivery(
     source_system: str,
     batch_id: str | None = None,
     mapping: str | None = None,
+    reading: Reading = AS_IT_IS,
     replays: UUID | None = None,
 ) -> Delivery:
     """Scans the file and binds its header to the mapping named, else to the source system's own, else to `generic`.
 
     `replays` is the run whose rejects its records stand for; without one, what an export of rejects added is refused.
-    Raises BadInput and BadMapping. Writes nothing.
+    Of a container what is in it is scanned, from a spool: close the delivery when its rows have been read. Raises
+    BadInput and BadMapping. Writes nothing else.
     """
-    source_system = canonical_source_system(source_system)
-    for what, name in (("source system", source_system), ("batch id", batch_id or "-")):
-        require_name(what, name)
-        if contains_pii(name):
-            raise BadInput(
-                f"the {what} holds what counts as a social security or card number, and names are shown: "
-                "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
-            )
-    chosen = mapping_for(source_system, mapping)
-    scanned = scan(path)
-    # twice: what is not printed can join the groups of a number, and what replaces it can part another
-    filename = redact(_printable(redact(scanned.name)))
-    returned = _returned(filename, scanned, is_replay=replays is not None)
+    named = name_delivery(path, source_system=source_system, batch_id=batch_id)
+    chosen = mapping_for(named.source_system, mapping)
+    content = unpacked(path, member=reading.member, sheet=reading.sheet)
+    try:
+        return _bound(path, named, content, chosen, replays)
+    except BaseException:
+        if content is not None:
+            content.close()
+        raise
+
+
+def _bound(
+    path: str | os.PathLike[str], named: Named, content: Content | None, chosen: Mapping, replays: UUID | None
+) -> Delivery:
+    """The scanned file with its header bound to the mapping chosen."""
+    if content is None:
+        scanned = scan(path)
+    else:
+        scanned = replace(scan(content.path), file_hash=content.file_hash, size=content.size)
+    returned = _returned(named.filename, scanned, is_replay=replays is not None)
     header = returned.header if returned else scanned.header
     try:
         bound = chosen.bind(header)
     except BadInput as refusal:
-        raise BadInput(f"{filename}: {refusal}") from None
+        raise BadInput(f"{named.filename}: {refusal}") from None
     return Delivery(
         scan=scanned,
         mapping=bound,
-        source_system=source_system,
-        batch_id=batch_id or redact(compute_batch_id(source_system, filename)[:NAME_LIMIT]),
-        filename=filename,
+        source_system=named.source_system,
+        batch_id=named.batch_id,
+        filename=named.filename,
         header=header,
         replays=replays,
         returned=returned,
+        content=content,
     )
 
 
@@ -147,17 +190,3 @@ def _returned(filename: str, scanned: Scan, *, is_replay: bool) -> Return | None
             f"{filename}: found the columns of an export of rejects; say whose rejects come back with --replays RUN"
         )
     return None
-
-
-def require_name(what: str, name: str) -> None:
-    """Raises BadInput for a name that is empty, too long, or no text that a database keeps and a terminal shows."""
-    if not 0 < len(name.strip()) <= NAME_LIMIT:
-        raise BadInput(f"the {what} is empty or too long: expected 1 to {NAME_LIMIT} characters")
-    # control characters, and halves of characters: what a byte of the command line that is not UTF-8 becomes
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
-        raise BadInput(f"the {what} holds a control character or bytes that are no text; give it without them")
-
-
-def _printable(name: str) -> str:
-    """A file's name without what a terminal would obey or what is no character at all."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)

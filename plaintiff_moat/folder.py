@@ -8,12 +8,16 @@ from itertools import tee, zip_longest
 from pathlib import Path
 
 from plaintiff_moat.errors import DatabaseNotMigrated, DatabaseUnreachable, MoatError, NotPermitted, RunFailed
+from plaintiff_moat.expected import MANIFEST_ENDING
 from plaintiff_moat.redaction import describe_error
 from plaintiff_moat.summary import ImportSummary
 
 __all__ = ["Outcome", "files_at", "take_each"]
 
-_ENDINGS = frozenset({".csv"})
+_ENDINGS = frozenset(
+    {".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst", ".zip", ".xlsx", ".xlsm", ".parquet"}
+    | {".xls", ".xlsb", ".ods"}  # refused with what to do about it, rather than overlooked
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +32,20 @@ class Outcome:
 def files_at(path: str | os.PathLike[str]) -> list[Path] | None:
     """The files of a folder or of a pattern such as `incoming/*.csv`, by name; None where `path` stands for itself.
 
-    Of a folder: its own files that end in .csv, in any case; hidden ones and those of folders within are left alone.
+    Of a folder: its own files that end as text, archives, workbooks and parquet files do, in any case. Hidden ones,
+    those of folders within, and what Excel keeps beside an open workbook (~$…) are left alone.
     """
     if Path(path).is_dir():
         found = sorted(Path(path).iterdir())
-        return [file for file in found if file.suffix.lower() in _ENDINGS and file.is_file() and file.name[0] != "."]
+        return [
+            file
+            for file in found
+            if file.suffix.lower() in _ENDINGS and file.is_file() and not file.name.startswith((".", "~$"))
+        ]
     if Path(path).exists() or not has_magic(os.fspath(path)):
         return None
     matching = (Path(match) for match in glob(os.fspath(path)))  # noqa: PTH207 - a pattern may begin at the root
-    return sorted(file for file in matching if file.is_file()) or None
+    return sorted(file for file in matching if file.is_file() and not file.name.endswith(MANIFEST_ENDING)) or None
 
 
 def take_each(

@@ -8,14 +8,18 @@ from uuid import UUID
 
 import polars as pl
 
+from plaintiff_moat.acceptance import Terms
 from plaintiff_moat.delivery import DEFAULT_SOURCE_SYSTEM, Delivery, open_delivery
 from plaintiff_moat.errors import NotReleased
+from plaintiff_moat.expected import NOTHING, Expected, expected_of
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.rejects import require_replayable
 from plaintiff_moat.ledger.runs import beside_delivery, count_active_keys, find_run, live_run_of_delivery
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
+from plaintiff_moat.rows.measure import Measure
+from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["preview_file"]
@@ -30,42 +34,58 @@ def preview_file(
     source_system: str | None = None,
     batch_id: str | None = None,
     mapping: str | None = None,
+    reading: Reading = AS_IT_IS,
     limit: int | None = None,
     replaces: UUID | str | None = None,
     replays: UUID | str | None = None,
     unattended: bool = False,
+    expected: Expected = NOTHING,
 ) -> ImportSummary:
     """What `import_file` would insert, skip and reject if it ran now. Writes nothing.
 
     `claim_status` is the answer that a claim would get now. With `limit`, only the first so many records are read.
-    Raises BadInput, BadMapping, DatabaseUnreachable, DatabaseNotMigrated, NoSuchRun, WrongRun and NotReleased as the
-    import would.
+    Raises BadInput, BadMapping, DatabaseUnreachable, DatabaseNotMigrated, NoSuchRun, WrongRun, NotReleased,
+    ControlTotalMismatch and Drifted as the import would; with `limit` no total amount is known.
     """
     started = time.monotonic()
     database = resolve(database)
+    expected = expected_of(path, expected)
     parent = None
     if replays is not None:
         with connect(database) as conn:
             require_migrated(conn)
             parent = find_run(conn, str(replays))
-    replayed = parent["id"] if parent else None
-    delivery = open_delivery(
+    with open_delivery(
         path,
         source_system=source_system or (parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM),
         batch_id=batch_id,
         mapping=mapping,
-        replays=replayed,
-    )
+        reading=reading,
+        replays=parent["id"] if parent else None,
+    ) as delivery:
+        Terms(delivery, expected).check_scan()
+        return _previewed(delivery, expected, database, started, limit, replaces, unattended)
+
+
+def _previewed(
+    delivery: Delivery,
+    expected: Expected,
+    database: Database,
+    started: float,
+    limit: int | None,
+    replaces: UUID | str | None,
+    unattended: bool,
+) -> ImportSummary:
     with connect(database) as conn:
         require_migrated(conn)
-        if replayed is not None:
-            require_replayable(conn, replayed, *delivery.identity, delivery.rejects())
+        if delivery.replays is not None:
+            require_replayable(conn, delivery.replays, *delivery.identity, delivery.rejects())
         live = live_run_of_delivery(conn, *delivery.identity)
     tally = Tally()
     keys: list[pl.Series] = []
     is_duplicate = _claim_status(live) is ClaimStatus.DUPLICATE  # of which an import would read no record either
-    for rows in _first_rows(delivery, 0 if is_duplicate else limit):
-        tally.add(Tally.of(rows))
+    for rows, measured in _first_rows(delivery, 0 if is_duplicate else limit):
+        tally.add(Tally.of(rows, measured))
         keys.append(rows.get_column("dedupe_key").drop_nulls())
     distinct = pl.concat(keys).unique() if keys else pl.Series("dedupe_key", dtype=pl.String)
 
@@ -83,7 +103,10 @@ def preview_file(
             count_active_keys(conn, held.slice(first, KEYS_A_QUERY).to_list())
             for first in range(0, held.len(), KEYS_A_QUERY)
         )
-    inserted = distinct.len() - known
+        inserted = distinct.len() - known
+        terms = Terms(delivery, expected, replaced)
+        whole = tally.measured if tally.records == delivery.scan.records else None
+        drift = terms.preview(conn, tally.measured, tally.records - tally.errored - inserted) if tally.measured else ()
     counts = (
         dict(live)
         if live and is_duplicate
@@ -95,22 +118,31 @@ def preview_file(
             "rows_inserted": inserted,
             "rows_skipped": tally.records - tally.errored - inserted,
             "rows_errored": tally.errored,
+            "found_total": whole.total if whole else None,
         }
     )
-    counts |= {"replaces": replaced, "replays": replayed}
+    counts |= {"replaces": replaced, "replays": delivery.replays}
     return ImportSummary.of_run(
-        delivery, _claim_status(live), counts, tally, beside=beside, dry_run=True, seconds=time.monotonic() - started
+        delivery,
+        _claim_status(live),
+        counts,
+        tally,
+        beside=beside,
+        control_totals=terms.require(counts, whole),
+        drift=drift,
+        dry_run=True,
+        seconds=time.monotonic() - started,
     )
 
 
-def _first_rows(delivery: Delivery, limit: int | None) -> Iterator[pl.DataFrame]:
+def _first_rows(delivery: Delivery, limit: int | None) -> Iterator[tuple[pl.DataFrame, Measure]]:
     left = delivery.scan.records if limit is None else limit
     for chunk in delivery.scan.chunks:
         if left <= 0:
             return
-        rows = delivery.rows(chunk).head(left)
+        rows, measured = delivery.measured(chunk, left)
         left -= rows.height
-        yield rows
+        yield rows, measured
 
 
 def _claim_status(live: Mapping[str, Any] | None) -> ClaimStatus:

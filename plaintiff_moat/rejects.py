@@ -17,7 +17,9 @@ import psycopg
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.ledger.evidence import snapshot
 from plaintiff_moat.ledger.rejects import rejects_to_export, source_layout
-from plaintiff_moat.rows import ErrorCode, Return, appended_columns, is_redacted, neutralised, reference
+from plaintiff_moat.rows import ErrorCode
+from plaintiff_moat.rows.payload import is_redacted
+from plaintiff_moat.rows.returns import Return, appended_columns, neutralised, reference
 from plaintiff_moat.source import Dialect, Scan, read, scan
 
 __all__ = ["Exported", "export_rejects"]

@@ -316,7 +316,7 @@ def test_a_crashed_replay_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("plaintiff_moat.importer.Importer._publish", crash)
+        patch.setattr("plaintiff_moat.intake.Intake._publish", crash)
         with pytest.raises(KeyboardInterrupt):
             import_file(fixed, database, replays=parent["id"])
     assert outstanding(conn, parent)[0] == 0
@@ -330,7 +330,9 @@ def test_an_export_of_a_run_that_was_never_described_has_its_columns_by_name(
 ) -> None:
     """As one that was landed by another client than ours."""
     summary = import_file(csv_file("a.csv", [], "Ben,b@example.com,CV-1,n/a,2024-05-01,"), database)
+    conn.execute("set role moat_owner")
     conn.execute("update ingest.import_runs set source_layout = null")
+    conn.execute("reset role")
     (record,) = exported(conn, find_run(conn, str(summary.run_id)))
     assert list(record)[:6] == sorted(
         ["Plaintiff Name", "Email", "Index Number", "Judgment Amount", "Judgment Date", "Notes"]

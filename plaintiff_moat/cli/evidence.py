@@ -1,5 +1,7 @@
 """What an auditor asks: verify, checkpoint, certificate, trace."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -38,10 +40,19 @@ _COLUMNS_OF_ORIGINS = {
 @click.argument("run", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every run, and what is of no single run; the default.")
 @click.option("--file", type=_FILE, help="The delivered file of RUN, to be held against its digests.")
+@click.option("--member", help="The file that was taken out of it, where it is a zip archive with several.")
+@click.option("--sheet", help="The sheet that was taken, where it is a workbook and it was not the first.")
 @click.option("--checkpoint", "checkpoint_file", type=_FILE, help="A checkpoint that was kept outside the database.")
 @run_options
 def verify(
-    run: str | None, everything: bool, file: Path | None, checkpoint_file: Path | None, db: str | None, as_json: bool
+    run: str | None,
+    everything: bool,
+    file: Path | None,
+    member: str | None,
+    sheet: str | None,
+    checkpoint_file: Path | None,
+    db: str | None,
+    as_json: bool,
 ) -> int:
     """Recompute the chains of events and recount; name the first thing that does not hold.
 
@@ -58,7 +69,8 @@ def verify(
     kept = _read_checkpoint(checkpoint_file)
     with opened_ledger(db) as ledger:
         run_id = None if run is None else ledger.do(partial(find_run, text=run))["id"]
-        report = ledger.do(lambda conn: verify_ledger(conn, run_id, file=file, checkpoint=kept))
+        with _text_of(file, member, sheet) as text:
+            report = ledger.do(lambda conn: verify_ledger(conn, run_id, file=file, text=text, checkpoint=kept))
     if as_json:
         output.show_json({"holds": report.holds, **asdict(report)})
     elif report.finding is None:
@@ -100,6 +112,8 @@ def checkpoint(target: Path | None, db: str | None) -> None:
 )
 @click.option("--check", type=_FILE, metavar="FILE", help="Verify a certificate, JSON or PDF, without a database.")
 @click.option("--file", type=_FILE, help="With --check: the delivered file, to be held against the certificate.")
+@click.option("--member", help="The file that was taken out of it, where it is a zip archive with several.")
+@click.option("--sheet", help="The sheet that was taken, where it is a workbook and it was not the first.")
 @click.option("--checkpoint", "checkpoint_file", type=_FILE, help="With --check: a checkpoint that was kept.")
 @click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")
 def certificate(
@@ -107,6 +121,8 @@ def certificate(
     target: Path | None,
     check: Path | None,
     file: Path | None,
+    member: str | None,
+    sheet: str | None,
     checkpoint_file: Path | None,
     db: str | None,
 ) -> int:
@@ -117,7 +133,7 @@ def certificate(
     if (run is None) == (check is None):
         raise click.UsageError("name a RUN to certify, or a certificate with --check")
     if check is not None:
-        return _check(check, file, _read_checkpoint(checkpoint_file))
+        return _check(check, file, member, sheet, _read_checkpoint(checkpoint_file))
     if run is None or file is not None or checkpoint_file is not None:
         raise click.UsageError("--file and --checkpoint go with --check")
     if target is not None and target.suffix.lower() not in {".json", ".pdf"}:
@@ -139,13 +155,24 @@ def certificate(
     return Verdict.HOLDS
 
 
-def _check(path: Path, file: Path | None, kept: "Checkpoint | None") -> Verdict:
+@contextmanager
+def _text_of(file: Path | None, member: str | None, sheet: str | None) -> Iterator[Path | None]:
+    """What is in a delivered container while the block runs; None for a plain file and for none."""
+    from plaintiff_moat.containers import unpacked
+
+    content = None if file is None else unpacked(file, member=member, sheet=sheet)
+    with content or nullcontext() as held:
+        yield None if held is None else held.path
+
+
+def _check(path: Path, file: Path | None, member: str | None, sheet: str | None, kept: "Checkpoint | None") -> Verdict:
     """Shows what a certificate proves by itself, and what it does not."""
     from plaintiff_moat.evidence.certificates import check_certificate, check_delivery, not_proved, read_certificate
 
     certificate = read_certificate(path)
     checked = check_certificate(certificate, kept)
-    finding = checked.finding or (check_delivery(certificate, file) if file is not None else None)
+    with _text_of(file, member, sheet) as text:
+        finding = checked.finding or (check_delivery(certificate, file, text) if file is not None else None)
     for statement in checked.holds:
         click.echo(f"  holds: {statement}")
     if finding is not None:

@@ -11,6 +11,7 @@ import click
 from plaintiff_moat.cli.output import show_json
 from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.errors import MoatError
+from plaintiff_moat.expected import ControlTotals
 from plaintiff_moat.folder import Outcome
 from plaintiff_moat.redaction import redact
 from plaintiff_moat.summary import ImportSummary, Reject
@@ -41,7 +42,7 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
         yield show
     finally:
         told = ", ".join(f"{count:,} {end}" for end, count in sorted(ends.items()))
-        click.echo(f"{harmless(path)}: {told or 'no .csv files'}")
+        click.echo(f"{harmless(path)}: {told or 'no files of a kind that can be imported'}")
         if records["rows_fetched"]:
             click.echo(f"  {_counted(records, is_dry='dry run' in ends, of='records ')}")
         for name in left:
@@ -104,6 +105,8 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
         return
     named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
     click.echo(f"{summary.filename}  ({harmless(named)})")
+    if summary.container:
+        click.echo(f"  out of {harmless(summary.container)}")
     click.echo(f"  {_headline(summary)}")
     if summary.claim_status == "claimed":
         if summary.predecessor:
@@ -111,6 +114,8 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
             reason = harmless(summary.predecessor_undone or "")
             click.echo(f"  {again}: run {summary.predecessor} of the same bytes was rolled back ({reason})")
         _show_counts(summary)
+    if summary.control_totals:
+        _show_control_totals(summary.control_totals)
     if summary.replaces:
         click.echo(f"  {'would replace' if summary.dry_run else 'replaces'} run {summary.replaces}")
     if summary.replays:
@@ -148,6 +153,7 @@ def _show_counts(summary: ImportSummary) -> None:
         (f"{would}failed", summary.rows_errored),
     ):
         click.echo(f"  {label:<18}{count:>12,}")
+    _show_comparison(summary)
     if summary.rows_errored == summary.rows_fetched:
         click.echo("  no record of the file is valid: look at the failed records before anything else")
     if summary.unmapped:
@@ -163,6 +169,29 @@ def _show_counts(summary: ImportSummary) -> None:
     for (code, message), lines in alike.items():
         click.echo(f"    {code:<24}{harmless(message)}")
         click.echo(f"      {len(lines)} on line{'' if len(lines) == 1 else 's'} {', '.join(lines)}")
+
+
+def _show_comparison(summary: ImportSummary) -> None:
+    """The sum to hold against the vendor's, and how the file differs from those before it."""
+    if summary.total_amount is not None:
+        click.echo(f"  {'total amount':<18}{summary.total_amount:>15,.2f}")
+    for drift in summary.drift:
+        if drift.code != "NO_VALID_RECORD":  # which is told next
+            where = f" {harmless(drift.column)}:" if drift.column else ""
+            click.echo(f"  unlike earlier files, {drift.code}:{where} {drift.message}")
+
+
+def _show_control_totals(totals: ControlTotals) -> None:
+    """What the vendor said; a file of which it does not hold has no summary."""
+    said = [
+        *([f"{totals.rows:,} records"] if totals.rows is not None else []),
+        *([f"total amount {totals.total:,.2f}"] if totals.total is not None else []),
+        *(["SHA-256"] if totals.sha256 is not None else []),
+    ]
+    open_total = totals.total is not None and totals.found_total is None
+    click.echo(
+        f"  control totals hold: {', '.join(said)}{'; the total amount was not summed up' if open_total else ''}"
+    )
 
 
 def _lines(reject: Reject) -> str:

@@ -5,37 +5,17 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import Jsonb
 
-from plaintiff_moat.errors import LeaseLost
 from plaintiff_moat.ledger.evidence import stream
-from plaintiff_moat.ledger.leases import Lease, record_refusal
 from plaintiff_moat.ledger.runs import Row, live_run_of_delivery, rows_of
 
 __all__ = [
-    "describe_source",
     "reject_counts",
     "rejects_of_run",
     "rejects_to_export",
     "require_replayable",
     "source_layout",
 ]
-
-
-def describe_source(conn: psycopg.Connection[Any], lease: Lease, layout: dict[str, Any]) -> None:
-    """Keeps how the run's file is laid out. Refused, and the refusal recorded, once the lease is lost."""
-    try:
-        rows_of(
-            conn,
-            "describe_source",
-            run_id=lease.run_id,
-            layout=Jsonb(layout),
-            worker_id=lease.worker_id,
-            attempt=lease.attempt,
-        )
-    except LeaseLost:
-        record_refusal(conn, lease, "describe_source")
-        raise
 
 
 def require_replayable(

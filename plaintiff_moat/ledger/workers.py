@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from plaintiff_moat.ledger.home import home_folder
+from plaintiff_moat.home import home_folder
 from plaintiff_moat.redaction import redact
 
 __all__ = ["Worker", "default_worker_id", "living_worker", "succeeding"]

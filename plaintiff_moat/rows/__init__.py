@@ -1,35 +1,25 @@
 """Records as sent into records to land: frames in, frames out, no side effects.
 
-`load_mapping` or `mapping_for` gives the mapping, `Mapping.bind` fits it to a file's header, and `prepare`
+`load_mapping` or `mapping_for` gives the mapping, `Mapping.bind` fits it to a file's header, and `prepare.prepare`
 turns a frame of cells into a frame of `LANDING_COLUMNS`, in which every record is valid or a reject.
 """
 
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, DEFAULT_IDENTITY, LANDING_COLUMNS
-from plaintiff_moat.rows.identity import KEY_VERSION
+from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.mapping import BoundMapping, Mapping
 from plaintiff_moat.rows.mapping_files import load_mapping, mapping_for, mapping_names
-from plaintiff_moat.rows.payload import is_redacted
-from plaintiff_moat.rows.prepare import prepare
-from plaintiff_moat.rows.returns import Return, appended_columns, is_export, neutralised, reference
 
 __all__ = [
     "CANONICAL_COLUMNS",
     "DEFAULT_IDENTITY",
-    "KEY_VERSION",
     "LANDING_COLUMNS",
     "BoundMapping",
     "ErrorCode",
     "Mapping",
-    "Return",
     "WarningCode",
-    "appended_columns",
-    "is_export",
-    "is_redacted",
+    "labels",
     "load_mapping",
     "mapping_for",
     "mapping_names",
-    "neutralised",
-    "prepare",
-    "reference",
 ]

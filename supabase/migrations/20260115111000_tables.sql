@@ -71,6 +71,10 @@ create table ingest.import_runs (
     replaced_by uuid,
     replays uuid,
     source_layout jsonb,
+    control_rows integer,
+    control_total numeric(20, 2),
+    control_sha256 text,
+    found_total numeric(20, 2),
     constraint import_runs_names_are_given check (source_system <> '' and source_batch_id <> '' and file_hash <> ''),
     constraint import_runs_counts_are_not_negative check (
         rows_fetched >= 0 and rows_inserted >= 0 and rows_skipped >= 0 and rows_errored >= 0
@@ -89,6 +93,13 @@ create table ingest.import_runs (
     ),
     constraint import_runs_withheld_is_rolled_back check (status = 'rolled_back' or not withheld),
     constraint import_runs_replaced_is_rolled_back check (status = 'rolled_back' or replaced_by is null),
+    constraint import_runs_control_rows_hold check (
+        status <> 'completed' or control_rows is null or rows_fetched = control_rows
+    ),
+    constraint import_runs_control_total_holds check (
+        status <> 'completed' or control_total is null or found_total is not distinct from control_total
+    ),
+    constraint import_runs_control_sha256_holds check (control_sha256 is null or file_hash = control_sha256),
     constraint import_runs_replaces_another check (replaces <> id and replaced_by <> id),
     constraint import_runs_replays_another check (replays <> id)
 );
@@ -108,6 +119,8 @@ create unique index import_runs_publish_order
     where publish_seq is not null;
 
 create index import_runs_created_at on ingest.import_runs (created_at desc);
+
+create index import_runs_replays on ingest.import_runs (replays) where replays is not null;
 
 create index import_runs_open on ingest.import_runs (updated_at) where status in ('pending', 'processing', 'failed');
 
@@ -147,6 +160,12 @@ comment on column ingest.import_runs.replaces is 'The run that was undone when t
 comment on column ingest.import_runs.replaced_by is 'The run that took this one''s place.';
 comment on column ingest.import_runs.replays is 'The run whose rejects this one''s records stand for.';
 comment on column ingest.import_runs.source_layout is 'The file''s columns in their order, redacted, and its delimiter, quote and encoding.';
+comment on column ingest.import_runs.control_rows is 'How many records the file has by the vendor''s word; null when nothing was said.';
+comment on column ingest.import_runs.control_total is 'What its amounts sum up to by the vendor''s word; null when nothing was said.';
+comment on column ingest.import_runs.control_sha256 is 'SHA-256 of the file by the vendor''s word; null when nothing was said.';
+comment on column ingest.import_runs.found_total is
+    'Sum of the amounts of all its records, duplicates and rejects included, when its counts were reconciled last; null where'
+    ' that is not known.';
 
 create table ingest.landed_rows (
     import_run_id uuid not null,
@@ -187,6 +206,8 @@ create table ingest.landed_rows (
 );
 
 create index landed_rows_rejects on ingest.landed_rows (import_run_id, row_number) where error_code is not null;
+
+create index landed_rows_fixes on ingest.landed_rows (import_run_id, replays_row) where replays_row is not null;
 
 -- No table refers to import_runs by a foreign key. For each row of landed_rows it would look the run up, where the landing
 -- guard looks once a chunk; everywhere it would lock the run's row FOR KEY SHARE, for as long as a chunk is being copied

@@ -60,11 +60,13 @@ begin
         (
             new.rows_fetched, new.rows_inserted, new.rows_skipped, new.rows_errored, new.expected_count,
             new.completed_at, new.rolled_back_at, new.publish_seq, new.ended_attempt, new.identity_required,
-            new.withheld, new.replaces, new.replaced_by
+            new.withheld, new.replaces, new.replaced_by, new.replays, new.source_layout,
+            new.control_rows, new.control_total, new.control_sha256, new.found_total
         ) is distinct from (
             old.rows_fetched, old.rows_inserted, old.rows_skipped, old.rows_errored, old.expected_count,
             old.completed_at, old.rolled_back_at, old.publish_seq, old.ended_attempt, old.identity_required,
-            old.withheld, old.replaces, old.replaced_by
+            old.withheld, old.replaces, old.replaced_by, old.replays, old.source_layout,
+            old.control_rows, old.control_total, old.control_sha256, old.found_total
         )
         or (new.filename, new.reader_fingerprint, new.rollback_reason, new.release_reason) is distinct from (
             ingest.redact(old.filename),
@@ -192,7 +194,9 @@ begin
     then
         v_event := new.status::text;
         v_details := case new.status
-            when 'failed' then jsonb_build_object('error_details', new.error_details)
+            when 'failed' then jsonb_build_object(
+                'error_details', new.error_details, 'found_total', ingest._amount_text(new.found_total)
+            )
             when 'rolled_back' then jsonb_build_object(
                 'from_status', old.status,
                 'reason', new.rollback_reason,
@@ -207,7 +211,9 @@ begin
                 'rows_errored', new.rows_errored,
                 'publish_seq', new.publish_seq,
                 'completed_at', new.completed_at at time zone 'UTC',
-                'chunks_digest', ingest._chunks_digest(new.id)
+                'chunks_digest', ingest._chunks_digest(new.id),
+                'found_total', ingest._amount_text(new.found_total),
+                'control_totals', ingest._control_totals(new)
             )
         end;
     elsif new.replaces is distinct from old.replaces then

@@ -144,6 +144,7 @@ def test_nothing_of_a_run_changes_by_hand_without_an_event(conn: Connection) -> 
     fail(conn, failed)
     held = claim(conn, "batch-3", worker="worker-1").run_id
     values = {"integer": "7", "text": "'x'", "uuid": "gen_random_uuid()", "boolean": "not {0}", "bigint": "7"}
+    values["numeric"] = "7"
     values |= {"jsonb": """'{"code": "X"}'""", "timestamp with time zone": "clock_timestamp()"}
     columns = conn.execute("""select attname::text, format_type(atttypid, null) from pg_attribute
         where attrelid = 'ingest.import_runs'::regclass and attnum > 0 and not attisdropped""").fetchall()

@@ -1,13 +1,5 @@
 -- Rejects: what they are, and how they come back.
 
--- name: describe_source
-select ingest.describe_source(
-    p_run_id => %(run_id)s::uuid,
-    p_layout => %(layout)s::jsonb,
-    p_worker_id => %(worker_id)s::text,
-    p_attempt => %(attempt)s::integer
-)
-
 -- name: copy_landed_fixes
 copy ingest.landed_rows (
     import_run_id, attempt, chunk_no, row_number, line_start, line_end,

@@ -2,10 +2,6 @@
 -- stand for one of them (landed_rows.replays_row). Nothing of the other run is changed; which of its rejects are fixed
 -- is derived from the runs that replay it, so that undoing one of these makes its rejects outstanding again.
 
-create index import_runs_replays on ingest.import_runs (replays) where replays is not null;
-
-create index landed_rows_fixes on ingest.landed_rows (import_run_id, replays_row) where replays_row is not null;
-
 create function ingest.fixed_rejects(p_run_id uuid)
 returns table (row_number integer, fixed_by_run uuid, fixed_by_row integer)
 language sql
@@ -217,35 +213,3 @@ $$;
 
 comment on function ingest.misplaced_fix(uuid) is
     'The first record of a published run that stands for what is no reject of the run that it replays; none when all is well.';
-
-create function ingest.describe_source(p_run_id uuid, p_layout jsonb, p_worker_id text, p_attempt integer)
-returns void
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_run ingest.import_runs;
-begin
-    if ingest.redact(p_layout) <> p_layout then
-        raise exception 'a column''s name holds a social security or card number'
-            using errcode = 'ML007', hint = 'redact it, as ingest.redact does';
-    end if;
-    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
-    if not found then
-        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
-    end if;
-    perform ingest._require_lease(v_run, p_worker_id, p_attempt);
-    -- of the same attempt: who took the run over meanwhile has described it, or will
-    update ingest.import_runs as r
-    set source_layout = p_layout
-    where r.id = p_run_id
-        and r.attempt = v_run.attempt
-        and r.status = 'processing'
-        and r.source_layout is distinct from p_layout;
-end
-$$;
-
-comment on function ingest.describe_source(uuid, jsonb, text, integer) is
-    'Keeps the order of the file''s columns, and how it writes its cells, for the export of its rejects: a payload in jsonb'
-    ' has no order. Raises ML001 once the lease is lost.';
