@@ -2,9 +2,12 @@
 
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.read import RAW_LIMIT, ReadingsDisagree, cell_names, read
+from plaintiff_moat.source.reading import Reading
 from plaintiff_moat.source.records import (
     BAD_ENCODING,
     BARE_QUOTE,
+    FIELD_LIMIT,
+    FIELD_TOO_LONG,
     MALFORMED_RECORD,
     NUL_BYTE,
     RECORD_LIMIT,
@@ -20,6 +23,8 @@ __all__ = [
     "BAD_ENCODING",
     "BARE_QUOTE",
     "CHUNK_BYTES",
+    "FIELD_LIMIT",
+    "FIELD_TOO_LONG",
     "MALFORMED_RECORD",
     "NUL_BYTE",
     "RAW_LIMIT",
@@ -29,6 +34,7 @@ __all__ = [
     "Chunk",
     "Damage",
     "Dialect",
+    "Reading",
     "ReadingsDisagree",
     "Scan",
     "cell_names",

@@ -1,13 +1,15 @@
 """What the reader's tests share: writing a table, loading a file whole, and hypothesis strategies for both."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from hypothesis import strategies as st
 
-from plaintiff_moat.source import Scan, cell_names, read, scan
+from plaintiff_moat.source import Reading, Scan, cell_names, read, scan
 
 PIECES = ("a", "b", "é", " ", '"', '""', ",", "\n", "\r\n", "\r", "x,y", "", "\ufeff", "x\x01", "l1\nl2")
+COMMA = Reading(delimiter=",", encoding="utf-8", quote='"')
 DAMAGED_PIECES = (*PIECES, '"', '","', '"\n', '\n"', ",,", "a,b,c\n", '"a","b","c"\n', "\n\n", "\0", "\udcff")
 
 
@@ -16,7 +18,7 @@ def frame_of(scanned: Scan) -> pl.DataFrame:
     return pl.concat([read(scanned.path, scanned.dialect, scanned.header, chunk) for chunk in scanned.chunks])
 
 
-def load(path: Path, content: str | bytes, **options: int) -> pl.DataFrame:
+def load(path: Path, content: str | bytes, **options: Any) -> pl.DataFrame:
     """Write a file, scan it and read it whole."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape"))
     return frame_of(scan(path, **options))
