@@ -9,13 +9,13 @@ import polars as pl
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
-from plaintiff_moat.rows import BoundMapping, mapping_for, prepare
-from plaintiff_moat.source import CHUNK_BYTES, Chunk, Scan, read, scan
+from plaintiff_moat.rows import BoundMapping, mapping_for, prepare, require_names
+from plaintiff_moat.source import CHUNK_BYTES, Chunk, Reading, Scan, read, scan
 
 __all__ = ["Delivery", "open_delivery", "require_name"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
-READER_VERSION = 1
+READER_VERSION = 2
 
 
 # A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
@@ -44,9 +44,10 @@ class Delivery:
     def reader_fingerprint(self) -> str:
         """Equal for two deliveries whose bytes would give the same rows in the same chunks; says how they are read."""
         dialect, mapping = self.scan.dialect, self.mapping.mapping
+        ends = " and CR" if dialect.line_end == "\r" else ""
         return (
             f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes, {dialect.encoding} with {dialect.delimiter!r} and"
-            f" {dialect.quote!r}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
+            f" {dialect.quote!r}{ends}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
         )
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
@@ -56,11 +57,17 @@ class Delivery:
 
 
 def open_delivery(
-    path: str | os.PathLike[str], *, source_system: str, batch_id: str | None = None, mapping: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    source_system: str,
+    batch_id: str | None = None,
+    mapping: str | None = None,
+    reading: Reading | None = None,
 ) -> Delivery:
     """Scans the file and binds its header to the mapping named, else to the source system's own, else to `generic`.
 
-    Raises BadInput and BadMapping. Writes nothing.
+    `reading` says how the file is written as far as that shall not be found out. Raises BadInput and BadMapping. Writes
+    nothing.
     """
     source_system = canonical_source_system(source_system)
     for what, name in (("source system", source_system), ("batch id", batch_id or "-")):
@@ -71,10 +78,11 @@ def open_delivery(
                 "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
             )
     chosen = mapping_for(source_system, mapping)
-    scanned = scan(path)
+    scanned = scan(path, reading=reading or Reading(), heads=chosen.heads)
     # twice: what is not printed can join the groups of a number, and what replaces it can part another
     filename = redact(_printable(redact(scanned.name)))
     try:
+        require_names(scanned.header)
         bound = chosen.bind(scanned.header)
     except BadInput as refusal:
         raise BadInput(f"{filename}: {refusal}") from None

@@ -27,7 +27,7 @@ from plaintiff_moat.ledger.runs import other_delivery_of_batch, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import living_worker, succeeding
 from plaintiff_moat.redaction import describe_error
-from plaintiff_moat.source import Chunk
+from plaintiff_moat.source import Chunk, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["Importer", "Progress", "import_file"]
@@ -52,6 +52,7 @@ def import_file(
     source_system: str = "manual",
     batch_id: str | None = None,
     mapping: str | None = None,
+    reading: Reading | None = None,
     worker_id: str | None = None,
     workers: int = DEFAULT_WORKERS,
     patience: float = PATIENCE_SECONDS,
@@ -64,10 +65,10 @@ def import_file(
     A delivery that is completed already, or that another worker holds, comes back as that `claim_status`. A run that
     crashed or failed before is continued with the chunks that are not landed yet: at once if its worker has the same
     `worker_id`, or was a process of this machine that is dead; else when its lease is stale. `mapping` is a name or a
-    path; without one it is the source system's own, else `generic`. `workers` chunks are landed side by side;
-    `on_progress` is called from the caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the
-    embedded one. Once it has answered, a lost connection, a restart, a failover or a deadlock is retried for up to
-    `patience` seconds.
+    path; without one it is the source system's own, else `generic`. `reading` says how the file is written, as far as
+    that shall not be found out. `workers` chunks are landed side by side; `on_progress` is called
+    from the caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the embedded one. Once it
+    has answered, a lost connection, a restart, a failover or a deadlock is retried for up to `patience` seconds.
 
     The commit that publishes the file undoes the run that it `replaces`, named by its id or the beginning of it: the
     active set is then as if that one's file had never come. `unattended` says that nobody decided to take this very
@@ -84,6 +85,7 @@ def import_file(
             source_system=source_system,
             batch_id=batch_id,
             mapping=mapping,
+            reading=reading,
             on_progress=on_progress,
             replaces=replaces,
             unattended=unattended,
@@ -125,13 +127,14 @@ class Importer:
         source_system: str = "manual",
         batch_id: str | None = None,
         mapping: str | None = None,
+        reading: Reading | None = None,
         on_progress: Callable[[Progress], object] = lambda _: None,
         replaces: UUID | str | None = None,
         unattended: bool = False,
     ) -> ImportSummary:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
-        delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+        delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping, reading=reading)
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
         replaced = None

@@ -15,6 +15,7 @@ from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery, other_delivery_of_batch
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
+from plaintiff_moat.source import Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["preview_file"]
@@ -29,6 +30,7 @@ def preview_file(
     source_system: str = "manual",
     batch_id: str | None = None,
     mapping: str | None = None,
+    reading: Reading | None = None,
     limit: int | None = None,
     replaces: UUID | str | None = None,
     unattended: bool = False,
@@ -41,7 +43,7 @@ def preview_file(
     """
     started = time.monotonic()
     database = resolve(database)
-    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping)
+    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping, reading=reading)
     with connect(database) as conn:
         require_migrated(conn)
         live = live_run_of_delivery(conn, *delivery.identity)

@@ -9,6 +9,7 @@ from uuid import UUID
 import polars as pl
 
 from plaintiff_moat.delivery import Delivery
+from plaintiff_moat.source import Dialect
 
 __all__ = ["ImportSummary", "Reject", "Tally"]
 
@@ -66,7 +67,8 @@ class ImportSummary:
     """What became of a file, or with `dry_run` what would become of it.
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
-    of records; `seconds` is wall-clock time. `unmapped` names the columns that go to `extra`. `first_rejects` and
+    of records; `seconds` is wall-clock time. `dialect` is how the file is written, `header_line` the physical line
+    of its header: what stands before it is no record. `unmapped` names the columns that go to `extra`. `first_rejects` and
     `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
     run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any.
     """
@@ -85,6 +87,8 @@ class ImportSummary:
     rows_skipped: int
     rows_errored: int
     seconds: float
+    dialect: Dialect
+    header_line: int
     unmapped: tuple[str, ...]
     first_rejects: tuple[Reject, ...]
     warnings: dict[str, int]
@@ -120,6 +124,8 @@ class ImportSummary:
             rows_skipped=counts.get("rows_skipped", 0),
             rows_errored=counts.get("rows_errored", 0),
             seconds=round(seconds, 3),
+            dialect=delivery.scan.dialect,
+            header_line=delivery.scan.header_line,
             unmapped=delivery.mapping.unmapped(delivery.scan.header),
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),

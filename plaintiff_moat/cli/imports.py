@@ -11,7 +11,7 @@ import click
 
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.main import run
-from plaintiff_moat.cli.options import not_blank
+from plaintiff_moat.cli.options import not_blank, reading_of, reading_options
 from plaintiff_moat.redaction import RedactingFormatter
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
             ),
+            *reading_options(),
             click.option("--worker-id", callback=not_blank, help="Who imports: the same again goes on at once."),
             click.option(
                 "--patience",
@@ -98,6 +99,7 @@ def _import_all(
     if commit and limit is not None:
         raise click.UsageError("--limit is for dry runs: a truncated load must never look complete")
     _configure_logging(verbose)
+    about_the_file["reading"] = reading_of(about_the_file)
 
     from plaintiff_moat.cli.output import progress
     from plaintiff_moat.cli.summaries import outcomes

@@ -85,6 +85,8 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
     named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
     click.echo(f"{summary.filename}  ({harmless(named)})")
     click.echo(f"  {_headline(summary)}")
+    header = f"; the header is line {summary.header_line}, before it are no records" if summary.header_line > 1 else ""
+    click.echo(f"  read as {harmless(str(summary.dialect))}{header}")
     if summary.claim_status == "claimed":
         _show_counts(summary)
     if summary.replaces:

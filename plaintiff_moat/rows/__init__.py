@@ -7,7 +7,7 @@ turns a frame of cells into a frame of `LANDING_COLUMNS`, in which every record 
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, DEFAULT_IDENTITY, LANDING_COLUMNS
 from plaintiff_moat.rows.identity import KEY_VERSION
-from plaintiff_moat.rows.mapping import BoundMapping, Mapping
+from plaintiff_moat.rows.mapping import BoundMapping, Mapping, require_names
 from plaintiff_moat.rows.mapping_files import load_mapping, mapping_for, mapping_names
 from plaintiff_moat.rows.prepare import prepare
 
@@ -24,4 +24,5 @@ __all__ = [
     "mapping_for",
     "mapping_names",
     "prepare",
+    "require_names",
 ]
