@@ -68,9 +68,10 @@ class ImportSummary:
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
     of records; `seconds` is wall-clock time. `dialect` is how the file is written, `header_line` the physical line
-    of its header: what stands before it is no record. `unmapped` names the columns that go to `extra`. `first_rejects` and
-    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
-    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any.
+    of its header: what stands before it is no record. `unmapped` names the columns that go to `extra`.
+    `first_rejects` and `warnings` (code -> records) tell of the records that this call has read: of none of a
+    duplicate. `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same
+    batch with other bytes, if any.
     """
 
     filename: str

@@ -28,8 +28,10 @@ _TOTALS: Final = (
     rf"|{_FIGURES}{_THINGS}(?: (?:in )?(?:total|selected|exported))?)[^\pL\pN]*$"
 )
 # Told by the first characters, so that a million records are asked at a tenth of the cost.
-_MAYBE_TOTALS: Final = r"(?i)^[^\pL]{0,40}(?:grand|sub|rep|page|file|batch|contr|tot|num|count|end"
+_MAYBE_TOTALS: Final = (
+    r"(?i)^[^\pL]{0,40}(?:grand|sub|rep|page|file|batch|contr|tot|num|count|end"
     r"|rec|row|line|item|entr|case|judg|pla|acc)"
+)
 _SEPARATORS: Final = """[,;|\t"'\\s]+"""
 
 
