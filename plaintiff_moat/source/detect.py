@@ -28,15 +28,16 @@ _LONE_CR = re.compile(rb"\r(?!\n)(?!\Z)")
 def detect_text(name: str, opening: bytes, reading: Reading) -> Dialect:
     """Return encoding and line end as far as the file's first OPENING bytes tell them; the rest is still a guess.
 
-    CR ends lines where the opening has some and no LF outside of double quotes; in every other file LF or CRLF do,
+    CR ends lines where the opening has some and no LF outside of quotes; in every other file LF or CRLF do,
     and a CR elsewhere outside of quotes flags its record. `encoding` is utf-8 where the characters are to decide.
     """
     encoding = marked(name, opening, reading.encoding) or "utf-8"
     text = TextDecoder(Dialect(encoding=encoding)).text(opening, final=False)
-    returns = _LONE_CR.search(text) is not None or (text.endswith(b"\r") and b"\n" not in text)
-    if returns and b"\n" in text and reading.quote != "":
-        text = re.sub(_QUOTED.replace(b"'", (reading.quote or '"').encode()), b"", text)
-    returns = returns and b"\n" not in text and b"\r" in text
+    returns = b"\r" in text and (b"\n" not in text or _LONE_CR.search(text) is not None)
+    if returns and b"\n" in text:
+        quotes = ('"', "'") if reading.quote is None else (reading.quote,)
+        outside = [re.sub(_QUOTED.replace(b"'", quote.encode()), b"", text) for quote in quotes if quote]
+        returns = any(b"\n" not in rest and b"\r" in rest for rest in outside)
     return Dialect(encoding=encoding, line_end="\r" if returns else "\n")
 
 
@@ -106,19 +107,20 @@ def _share(opening: bytes, header: Header, dialect: Dialect) -> float:
 
 
 def _quote(name: str, opening: bytes, start: int) -> str:
-    """Return the quote: single ones where nine tenths of the first lines enclose cells in them and none in double."""
-    lines = [line.strip(b"\r") for line in opening[start : start + OPENING].split(b"\n", _LINES_JUDGED)][:_LINES_JUDGED]
-    enclosed = [set(_ENCLOSED.findall(line)) for line in lines if line]
+    """Return the quote: double, unless most of the first lines enclose cells in single ones and none does in double.
+
+    Single it is where the header does so too, or nine tenths of the lines; between them it is not evident.
+    """
+    lines = opening[start : start + OPENING].split(b"\n", _LINES_JUDGED)[:_LINES_JUDGED]
+    enclosed = [set(_ENCLOSED.findall(line.strip(b"\r"))) for line in lines if line.strip()]
     singles = sum(b"'" in quotes for quotes in enclosed)
-    if (
-        len(enclosed) < _FEWEST_LINES
-        or any(b'"' in quotes for quotes in enclosed)
-        or singles < _MAY_FIT * len(enclosed)
-    ):
+    has_double = any(b'"' in quotes for quotes in enclosed)
+    if len(enclosed) < _FEWEST_LINES or has_double or singles < _MAY_FIT * len(enclosed):
         return '"'
-    if singles >= _FITS * len(enclosed):
+    if b"'" in enclosed[0] or singles >= _FITS * len(enclosed):
         return "'"
     raise BadInput(
-        f"{name}: expected evident quotes, found cells within single quotes in {singles} of the first {len(enclosed)} "
-        "lines; ask the vendor whether they are part of the cells and say --quote double, or say --quote single"
+        f"{name}: expected evident quotes, found cells within single quotes in {singles} of the "
+        f"first {len(enclosed)} lines; ask whether they are part of the "
+        "cells and say --quote double, or say --quote single"
     )
