@@ -12,7 +12,7 @@ from plaintiff_moat.redaction import contains_pii, redact
 from plaintiff_moat.rows import BoundMapping, mapping_for, prepare, require_names
 from plaintiff_moat.source import CHUNK_BYTES, Chunk, Reading, Scan, read, scan
 
-__all__ = ["Delivery", "open_delivery", "require_name"]
+__all__ = ["Delivery", "open_delivery", "require_name", "shown_name"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 2
@@ -79,8 +79,7 @@ def open_delivery(
             )
     chosen = mapping_for(source_system, mapping)
     scanned = scan(path, reading=reading or Reading(), heads=chosen.heads)
-    # twice: what is not printed can join the groups of a number, and what replaces it can part another
-    filename = redact(_printable(redact(scanned.name)))
+    filename = shown_name(scanned.name)
     try:
         require_names(scanned.header)
         bound = chosen.bind(scanned.header)
@@ -102,6 +101,12 @@ def require_name(what: str, name: str) -> None:
     # control characters, and halves of characters: what a byte of the command line that is not UTF-8 becomes
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
         raise BadInput(f"the {what} holds a control character or bytes that are no text; give it without them")
+
+
+def shown_name(name: str) -> str:
+    """A file's name as it may be shown and stored."""
+    # twice: what is not printed can join the groups of a number, and what replaces it can part another
+    return redact(_printable(redact(name)))
 
 
 def _printable(name: str) -> str:

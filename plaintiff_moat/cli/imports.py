@@ -45,7 +45,7 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
             ),
-            *reading_options(),
+            reading_options,
             click.option("--worker-id", callback=not_blank, help="Who imports: the same again goes on at once."),
             click.option(
                 "--patience",

@@ -28,13 +28,15 @@ def run_options(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")(command)
 
 
-def reading_options() -> tuple[Callable[[_Command], _Command], ...]:
+def reading_options(command: _Command) -> _Command:
     """The options that say how a file is written: --delimiter, --encoding and --quote."""
-    return (
-        click.option("--delimiter", help="comma, semicolon, tab, pipe or a character; else found out."),
-        click.option("--encoding", help="utf-8, utf-16, cp1252, latin-1, …; else found out."),
+    for option in (
         click.option("--quote", help="double, single, none or a character; else found out."),
-    )
+        click.option("--encoding", help="utf-8, utf-16, cp1252, latin-1, …; else found out."),
+        click.option("--delimiter", help="comma, semicolon, tab, pipe or a character; else found out."),
+    ):
+        command = option(command)
+    return command
 
 
 def reading_of(options: dict[str, Any]) -> "Reading":
