@@ -85,8 +85,6 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
     named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
     click.echo(f"{summary.filename}  ({harmless(named)})")
     click.echo(f"  {_headline(summary)}")
-    header = f"; the header is line {summary.header_line}, before it are no records" if summary.header_line > 1 else ""
-    click.echo(f"  read as {harmless(str(summary.dialect))}{header}")
     if summary.claim_status == "claimed":
         _show_counts(summary)
     if summary.replaces:
@@ -113,6 +111,8 @@ def _headline(summary: ImportSummary) -> str:
 
 
 def _show_counts(summary: ImportSummary) -> None:
+    header = f"; the header is line {summary.header_line}, before it are no records" if summary.header_line > 1 else ""
+    click.echo(f"  read as {harmless(str(summary.dialect))}{header}")
     would = "would be " if summary.dry_run else ""
     for label, count in (
         ("read", summary.rows_fetched),
