@@ -33,6 +33,8 @@ class Reading:
                 raise BadInput(f"expected one ASCII character as {what}, or one of {named}; name it so")
         if delimiter == "" or (delimiter is not None and delimiter == quote):
             raise BadInput("expected a delimiter that is a character of its own; name one")
+        if delimiter is None and quote in DELIMITERS.values():
+            raise BadInput("expected a quote that is no usual delimiter, or a delimiter too; name it")
         object.__setattr__(self, "delimiter", delimiter)
         object.__setattr__(self, "quote", quote)
         if self.encoding is not None:

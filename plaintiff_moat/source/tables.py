@@ -25,12 +25,12 @@ class Tables:
         self._header = header
         self._heads = heads
         self._grammar = Grammar(dialect, len(header.cells))
-        self._before = b""
+        self._before = b"\n"
         self._looks = _LOOKS
 
     def check(self, run: Run) -> None:
         """Raise BadInput when a record behind a blank line is a header that the mapping knows, and not this file's."""
-        before, self._before = self._before, bytes(run.data[-_BLANK_BYTES:])
+        before, self._before = self._before, (self._before + run.data[-_BLANK_BYTES:])[-_BLANK_BYTES:]
         if run.damage or self._looks <= 0:
             return
         starts = run.starts - run.start

@@ -4,6 +4,7 @@ import codecs
 import json
 from itertools import product
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.source import FIELD_LIMIT, Reading, scan
+from plaintiff_moat.source import FIELD_LIMIT, Reading, boundaries, scan
 
 SPECTRUM = Path(__file__).parent / "csv_spectrum"
 HEADER = ["Plaintiff Name", "Case Number", "Notes"]
@@ -86,7 +87,14 @@ def test_what_was_said_is_not_found_out(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"delimiter": ",,"}, {"delimiter": "é"}, {"quote": "\n"}, {"encoding": "shift_jis"}, {"encoding": "rot13"}],
+    [
+        {"delimiter": ",,"},
+        {"quote": ","},
+        {"delimiter": "é"},
+        {"quote": "\n"},
+        {"encoding": "shift_jis"},
+        {"encoding": "rot13"},
+    ],
 )
 def test_an_impossible_reading_is_refused(wrong):
     """A delimiter that is no ASCII character, or an encoding of several bytes that is not Unicode, is no reading."""
@@ -192,6 +200,8 @@ def test_a_second_table_is_refused(tmp_path):
 
     (tmp_path / "two.csv").write_bytes(b"name,city\nx,y\n\r\ncity,name\ny,x\n")
     with pytest.raises(BadInput, match="header of another in line 4"):
+        scan(tmp_path / "two.csv", heads=heads)
+    with patch.object(boundaries, "_WINDOW", 3), pytest.raises(BadInput, match="header of another in line 4"):
         scan(tmp_path / "two.csv", heads=heads)
     (tmp_path / "one.csv").write_bytes(b"Report of May 2026\n\nname,city\nx,y\n\nname,city\nz,y\n")
     scanned = scan(tmp_path / "one.csv", heads=heads)
