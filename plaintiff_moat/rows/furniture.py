@@ -27,11 +27,10 @@ _TOTALS: Final = (
     rf"(?i)^[^\pL\pN]*(?:{_LABEL}[ :=]*(?:{_FIGURES}(?:{_THINGS})?)?"
     rf"|{_FIGURES}{_THINGS}(?: (?:in )?(?:total|selected|exported))?)[^\pL\pN]*$"
 )
-# Told by the first characters, so that a million records are asked at a tenth of the cost.
-_MAYBE_TOTALS: Final = (
-    r"(?i)^[^\pL]{0,40}(?:grand|sub|rep|page|file|batch|contr|tot|num|count|end"
-    r"|rec|row|line|item|entr|case|judg|pla|acc)"
-)
+# Bytes of a footer's cells together. Told by its length alone, a record of a million costs next to nothing.
+_FOOTER_LIMIT: Final = 80
+# Letters by which a cell that spells a column is told from most names before it is looked at whole.
+_FIRST_LETTERS: Final = 3
 _SEPARATORS: Final = """[,;|\t"'\\s]+"""
 
 
@@ -40,7 +39,7 @@ def totals_lines(read: pl.DataFrame) -> pl.Series:
 
     `read` has the cells c0, c1, … and `whole`, which is all of them together.
     """
-    suspects = read["whole"].str.contains(_MAYBE_TOTALS).fill_null(value=False)
+    suspects = (read["whole"].str.len_bytes() <= _FOOTER_LIMIT).fill_null(value=False)
     verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
     if not suspects.any():
         return verdict
@@ -71,9 +70,12 @@ def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMa
 
     What follows another header would be read under the columns of the first.
     """
-    spellings = [reduced(text) for _, texts in mapping.mapping.columns for text in texts]
-    spelled = read["plaintiff_name"].str.to_lowercase().str.replace_all(r"[^\pL\pN]", "")
-    suspects = spelled.is_in(pl.Series(spellings, dtype=pl.String).implode()).fill_null(value=False)
+    spellings = {reduced(text) for _, texts in mapping.mapping.columns for text in texts}
+    beginnings = pl.Series([text[:_FIRST_LETTERS] for text in spellings], dtype=pl.String).implode()
+    names = read["plaintiff_name"]
+    suspects = names.str.slice(0, _FIRST_LETTERS).str.to_lowercase().is_in(beginnings).fill_null(value=False)
+    spelled = [reduced(name) in spellings for name in names.filter(suspects)]
+    suspects = suspects.scatter(suspects.arg_true(), spelled) if spelled else suspects
     verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
     if not suspects.any():
         return verdict
