@@ -20,6 +20,7 @@ from plaintiff_moat.source import Reading
 
 SECONDS_AN_INPUT = 20
 SAMPLE = 20_000
+_SAID_EVERY = 2_000
 _ENCODINGS = ("utf-8", "utf-8", "utf-16-le", "utf-16-be", "cp1252", "latin-1")
 
 
@@ -66,6 +67,8 @@ def main() -> None:
             sys.stderr.write(f"seed {seed}, input {number}, {reading}: {path}\n")
             raise
         signal.alarm(0)
+        if (number + 1) % _SAID_EVERY == 0:
+            sys.stderr.write(f"{number + 1:,} inputs in {time.monotonic() - started:.0f} s: {dict(ends)}\n")
     path.unlink(missing_ok=True)
     folder.rmdir()
     sys.stdout.write(f"{inputs:,} inputs of seed {seed} in {time.monotonic() - started:.0f} s: {dict(ends)}\n")
