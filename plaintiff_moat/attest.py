@@ -27,12 +27,14 @@ from plaintiff_moat.ledger import evidence as ledger
 __all__ = ["make_certificate", "make_checkpoint", "recorded_checkpoint", "recorded_checkpoints"]
 
 
-def make_checkpoint(conn: psycopg.Connection[Any]) -> Checkpoint:
+def make_checkpoint(conn: psycopg.Connection[Any], *, since: int | None = None) -> Checkpoint:
     """Puts the heads of all chains under one root, keeps it in the ledger and returns it with the heads.
 
-    Raises EvidenceBroken when the ledger's root is not the one that is computed here.
+    One that was taken after checkpoint `since` is returned instead: so the question can be asked again when the answer
+    was lost. Raises EvidenceBroken when the ledger's root is not the one that is computed here.
     """
-    number = ledger.take_checkpoint(conn)
+    newest = ledger.newest_checkpoint(conn) if since is not None else 0
+    number = newest if since is not None and newest > since else ledger.take_checkpoint(conn)
     with ledger.snapshot(conn):
         checkpoint = _checkpoint(conn, number)
     _require_root(checkpoint)

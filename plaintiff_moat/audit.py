@@ -48,16 +48,18 @@ def verify(
     run_id: UUID | None = None,
     *,
     file: str | os.PathLike[str] | None = None,
+    text: str | os.PathLike[str] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Report:
     """Looks at one run, or at everything, as of one moment, and stops at the first thing that does not hold.
 
-    Writes nothing. Memory does not grow with the number of events or records. `file` is the delivery of `run_id`;
-    `checkpoint` was kept outside the database. Raises BadInput when the file cannot be read.
+    Writes nothing. Memory does not grow with the number of events or records. `file` is the delivery of `run_id`,
+    `text` what is in it, of a container; `checkpoint` was kept outside the database. Raises BadInput when the file
+    cannot be read.
     """
     started = time.monotonic()
     seen = _Seen()
-    with ledger.snapshot(conn), closing(_findings(conn, run_id, file, checkpoint, seen)) as findings:
+    with ledger.snapshot(conn), closing(_findings(conn, run_id, file, text, checkpoint, seen)) as findings:
         finding = next(findings, None)
     return Report(seen.runs, seen.events, seen.records, time.monotonic() - started, finding)
 
@@ -80,6 +82,7 @@ def _findings(
     conn: psycopg.Connection[Any],
     run_id: UUID | None,
     file: str | os.PathLike[str] | None,
+    text: str | os.PathLike[str] | None,
     checkpoint: Checkpoint | None,
     seen: _Seen,
 ) -> Generator[Finding]:
@@ -100,7 +103,7 @@ def _findings(
         chunks = [ChunkFacts(**row) for row in ledger.rows(conn, "chunks_of_run", run_id=run)]
         yield from _records(conn, facts, chain, chunks, seen)
         if file is not None:
-            yield from filter(None, [check_file(file, run, facts.file_hash, chunks)])
+            yield from filter(None, [check_file(file, run, facts.file_hash, chunks, text)])
         seen.runs += 1
     yield from events.runless_before(None)
     yield from pinned.runless_before(None)

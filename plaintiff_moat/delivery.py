@@ -2,21 +2,27 @@
 
 import os
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
 
 import polars as pl
 
+from plaintiff_moat.containers import Content, content_stem, unpacked
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
-from plaintiff_moat.rows import BoundMapping, mapping_for, prepare, require_names
-from plaintiff_moat.source import CHUNK_BYTES, Chunk, Reading, Scan, read, scan
+from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for, prepare, require_names
+from plaintiff_moat.source import AS_IT_IS, CHUNK_BYTES, Chunk, Reading, Scan, read, scan
 
-__all__ = ["Delivery", "open_delivery", "require_name", "shown_name"]
+__all__ = ["Delivery", "open_delivery", "require_name", "scan_content", "shown_name"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 2
 
+
+# How the text is written that is made of cells.
+_WRITTEN_HERE = Reading(delimiter=",", encoding="utf-8", quote='"')
 
 # A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
 NAME_LIMIT = 256
@@ -26,7 +32,8 @@ NAME_LIMIT = 256
 class Delivery:
     """A scanned file under its identity. Plain data.
 
-    `filename` is the file's name without its folder, redacted.
+    `filename` is the file's name without its folder, redacted. `content` is the text of a file that is a container: it
+    is what was scanned, under the hash and the size of the delivered bytes, and goes when the delivery is closed.
     """
 
     scan: Scan
@@ -34,6 +41,25 @@ class Delivery:
     source_system: str
     batch_id: str
     filename: str
+    content: Content | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes what was written to read a container; no row can be read afterwards."""
+        if self.content is not None:
+            self.content.close()
+
+    @property
+    def container(self) -> str | None:
+        """The container that the file is and what of it was opened; None for a plain file."""
+        return None if self.content is None else self.content.what + self.content.remark
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -45,9 +71,11 @@ class Delivery:
         """Equal for two deliveries whose bytes would give the same rows in the same chunks; says how they are read."""
         dialect, mapping = self.scan.dialect, self.mapping.mapping
         ends = " and CR" if dialect.line_end == "\r" else ""
+        container = "" if self.content is None else f", out of {self.content.what}"
         return (
             f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes, {dialect.encoding} with {dialect.delimiter!r} and"
             f" {dialect.quote!r}{ends}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
+            f"{container}"
         )
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
@@ -62,12 +90,13 @@ def open_delivery(
     source_system: str,
     batch_id: str | None = None,
     mapping: str | None = None,
-    reading: Reading | None = None,
+    reading: Reading = AS_IT_IS,
 ) -> Delivery:
     """Scans the file and binds its header to the mapping named, else to the source system's own, else to `generic`.
 
-    `reading` says how the file is written as far as that shall not be found out. Raises BadInput and BadMapping. Writes
-    nothing.
+    `reading` says what of it is read and how, as far as that shall not be found out.
+    Of a container what is in it is scanned, from a spool: close the delivery when its rows have been read. Raises
+    BadInput and BadMapping. Writes nothing else.
     """
     source_system = canonical_source_system(source_system)
     for what, name in (("source system", source_system), ("batch id", batch_id or "-")):
@@ -78,7 +107,25 @@ def open_delivery(
                 "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
             )
     chosen = mapping_for(source_system, mapping)
-    scanned = scan(path, reading=reading or Reading(), heads=chosen.heads)
+    content = unpacked(path, member=reading.member, sheet=reading.sheet)
+    try:
+        return _bound(path, content, chosen, source_system, batch_id, reading)
+    except BaseException:
+        if content is not None:
+            content.close()
+        raise
+
+
+def _bound(
+    path: str | os.PathLike[str],
+    content: Content | None,
+    chosen: Mapping,
+    source_system: str,
+    batch_id: str | None,
+    reading: Reading,
+) -> Delivery:
+    """The scanned file with its header bound to the mapping chosen."""
+    scanned = scan_content(path, content, reading, chosen)
     filename = shown_name(scanned.name)
     try:
         require_names(scanned.header)
@@ -89,9 +136,20 @@ def open_delivery(
         scan=scanned,
         mapping=bound,
         source_system=source_system,
-        batch_id=batch_id or redact(compute_batch_id(source_system, filename)[:NAME_LIMIT]),
+        batch_id=batch_id or redact(compute_batch_id(source_system, content_stem(filename))[:NAME_LIMIT]),
         filename=filename,
+        content=content,
     )
+
+
+def scan_content(path: str | os.PathLike[str], content: Content | None, reading: Reading, chosen: Mapping) -> Scan:
+    """The scan of a delivered file, or of what was in it, under the identity of the delivered bytes."""
+    if content is None:
+        return scan(path, reading=reading, heads=chosen.heads)
+    if content.is_written_here:
+        reading = _WRITTEN_HERE
+    scanned = scan(content.path, reading=reading, heads=chosen.heads)
+    return replace(scanned, file_hash=content.file_hash, size=content.size)
 
 
 def require_name(what: str, name: str) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob, has_magic
+from itertools import tee, zip_longest
 from pathlib import Path
 
 from plaintiff_moat.errors import DatabaseNotMigrated, DatabaseUnreachable, MoatError, NotPermitted, RunFailed
@@ -12,7 +13,10 @@ from plaintiff_moat.summary import ImportSummary
 
 __all__ = ["Outcome", "files_at", "take_each"]
 
-_ENDINGS = frozenset({".csv"})
+_ENDINGS = frozenset(
+    {".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst", ".zip", ".xlsx", ".xlsm", ".parquet"}
+    | {".xls", ".xlsb", ".ods"}  # refused with what to do about it, rather than overlooked
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +31,38 @@ class Outcome:
 def files_at(path: str | os.PathLike[str]) -> list[Path] | None:
     """The files of a folder or of a pattern such as `incoming/*.csv`, by name; None where `path` stands for itself.
 
-    Of a folder: its own files that end in .csv, in any case; hidden ones and those of folders within are left alone.
+    Of a folder: its own files that end as text, archives, workbooks and parquet files do, in any case. Hidden ones,
+    those of folders within, and what Excel keeps beside an open workbook (~$…) are left alone.
     """
     if Path(path).is_dir():
         found = sorted(Path(path).iterdir())
-        return [file for file in found if file.suffix.lower() in _ENDINGS and file.is_file() and file.name[0] != "."]
+        return [
+            file
+            for file in found
+            if file.suffix.lower() in _ENDINGS and file.is_file() and not file.name.startswith((".", "~$"))
+        ]
     if Path(path).exists() or not has_magic(os.fspath(path)):
         return None
     matching = (Path(match) for match in glob(os.fspath(path)))  # noqa: PTH207 - a pattern may begin at the root
     return sorted(file for file in matching if file.is_file()) or None
 
 
-def take_each(paths: Iterable[Path], take: Callable[[Path], ImportSummary]) -> Iterator[Outcome]:
+def take_each(
+    paths: Iterable[Path], take: Callable[[Path], ImportSummary], ahead: Callable[[Path], object] = lambda _: None
+) -> Iterator[Outcome]:
     """Takes the files one after the other, by `Importer.import_file` or `preview_file`; one that fails stops no other.
 
-    A file that another process is at work on is taken once more at the end, so that several processes can share a
-    folder. Raises what stops every file alike: DatabaseUnreachable, DatabaseNotMigrated, NotPermitted.
+    Before each, `ahead` is told which follows it (`Importer.read_ahead`). A file that another process is at work on is
+    taken once more at the end, so that several processes can share a folder. Raises what stops every file alike:
+    DatabaseUnreachable, DatabaseNotMigrated, NotPermitted.
     """
     elsewhere: list[Path] = []
-    for outcome in (_take(path, take) for path in paths):
+    files, following = tee(paths)
+    next(following, None)
+    for path, after in zip_longest(files, following):
+        if after is not None:
+            ahead(after)
+        outcome = _take(path, take)
         if outcome.summary is not None and outcome.summary.claim_status == "in_progress":
             elsewhere.append(outcome.path)
         else:

@@ -4,30 +4,33 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+import polars as pl
 import psycopg
 
-from plaintiff_moat.delivery import Delivery, open_delivery, require_name
+from plaintiff_moat.ahead import Opened, ReadAhead
+from plaintiff_moat.delivery import Delivery, require_name
 from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
 from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, resolve
-from plaintiff_moat.ledger.connections import PATIENCE_SECONDS, Connections
+from plaintiff_moat.ledger.connections import Connections
 from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.runs import other_delivery_of_batch, run
+from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
+from plaintiff_moat.ledger.runs import beside_delivery, run
 from plaintiff_moat.ledger.undo import run_to_replace
-from plaintiff_moat.ledger.workers import living_worker, succeeding
+from plaintiff_moat.ledger.workers import Worker, succeeding
 from plaintiff_moat.redaction import describe_error
-from plaintiff_moat.source import Chunk, Reading
+from plaintiff_moat.source import AS_IT_IS, Chunk, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["Importer", "Progress", "import_file"]
@@ -52,7 +55,7 @@ def import_file(
     source_system: str = "manual",
     batch_id: str | None = None,
     mapping: str | None = None,
-    reading: Reading | None = None,
+    reading: Reading = AS_IT_IS,
     worker_id: str | None = None,
     workers: int = DEFAULT_WORKERS,
     patience: float = PATIENCE_SECONDS,
@@ -65,10 +68,11 @@ def import_file(
     A delivery that is completed already, or that another worker holds, comes back as that `claim_status`. A run that
     crashed or failed before is continued with the chunks that are not landed yet: at once if its worker has the same
     `worker_id`, or was a process of this machine that is dead; else when its lease is stale. `mapping` is a name or a
-    path; without one it is the source system's own, else `generic`. `reading` says how the file is written, as far as
-    that shall not be found out. `workers` chunks are landed side by side; `on_progress` is called
-    from the caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the embedded one. Once it
-    has answered, a lost connection, a restart, a failover or a deadlock is retried for up to `patience` seconds.
+    path; without one it is the source system's own, else `generic`. `reading` says how the file is written,
+    as far as that shall not be found out, and chooses the member of an archive or the sheet of a workbook. `workers`
+    chunks are landed side by side; `on_progress` is called from the caller's thread.
+    `database` is a URL; without one it is MOAT_DATABASE_URL, else the embedded one. Once it has answered, a lost
+    connection, a restart, a failover or a deadlock is retried for up to `patience` seconds.
 
     The commit that publishes the file undoes the run that it `replaces`, named by its id or the beginning of it: the
     active set is then as if that one's file had never come. `unattended` says that nobody decided to take this very
@@ -93,7 +97,7 @@ def import_file(
 
 
 class Importer:
-    """Takes files in, one after the other, over the same connections.
+    """Takes files in, one after the other, over the same connections and by the same threads.
 
     The arguments are those of `import_file`, which is this for a single file.
     """
@@ -109,8 +113,12 @@ class Importer:
         if worker_id:
             require_name("worker id", worker_id)
         self._ledger = Connections(resolve(database), patience)
-        self._worker_id = worker_id
-        self._workers = workers
+        self._is_migrated = False
+        self._worker = Worker(worker_id)
+        # kept from file to file: polars keeps its compiled patterns by thread, and a new one pays 11 ms for them
+        self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="moat-land")
+        self._ahead = ReadAhead()
+        self._takes_records = True
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +126,9 @@ class Importer:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ahead.close()
+        self._pool.shutdown()
+        self._worker.close()
         self._ledger.close()
 
     def import_file(
@@ -127,35 +138,62 @@ class Importer:
         source_system: str = "manual",
         batch_id: str | None = None,
         mapping: str | None = None,
-        reading: Reading | None = None,
+        reading: Reading = AS_IT_IS,
         on_progress: Callable[[Progress], object] = lambda _: None,
         replaces: UUID | str | None = None,
         unattended: bool = False,
     ) -> ImportSummary:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
-        delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping, reading=reading)
+        about = {"source_system": source_system, "batch_id": batch_id, "mapping": mapping, "reading": reading}
+        opened = self._ahead.take(path, **about)
+        with opened.delivery:
+            return self._take_in(opened, started, on_progress, replaces, unattended)
+
+    def _take_in(
+        self,
+        opened: Opened,
+        started: float,
+        on_progress: Callable[[Progress], object],
+        replaces: UUID | str | None,
+        unattended: bool,
+    ) -> ImportSummary:
+        delivery = opened.delivery
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
         replaced = None
         if replaces is not None:
             replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))
-        with self._worker() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
+        with self._worker.at_work() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
+            self._takes_records = lease is not None
             if lease is not None:
                 with self._end_reported(lease):
-                    self._land_missing(delivery, lease, tally, on_progress)
+                    self._land_missing(delivery, lease, tally, on_progress, opened.rows)
                     self._publish(lease, delivery.scan.records, replaced)
             elif claim.is_duplicate and claim.run_id is not None and replaced is not None:
                 self._replace(claim.run_id, replaced)
         standing = None if claim.run_id is None else self._ledger.do(partial(run, run_id=claim.run_id))
-        other = self._ledger.do(lambda conn: other_delivery_of_batch(conn, *delivery.identity))
+        beside = self._ledger.do(lambda conn: beside_delivery(conn, *delivery.identity))
         return ImportSummary.of_run(
-            delivery, claim.status, standing, tally, other=other, dry_run=False, seconds=time.monotonic() - started
+            delivery, claim.status, standing, tally, beside=beside, dry_run=False, seconds=time.monotonic() - started
         )
 
-    def _worker(self) -> AbstractContextManager[str]:
-        return nullcontext(self._worker_id) if self._worker_id else living_worker()
+    def read_ahead(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        source_system: str = "manual",
+        batch_id: str | None = None,
+        mapping: str | None = None,
+        reading: Reading = AS_IT_IS,
+    ) -> None:
+        """Begins to read the file that `import_file` is given after the next call of it. Writes nothing, never fails.
+
+        Once a file was not claimed, records are not read ahead: the next is likely to be a duplicate too.
+        """
+        about = {"source_system": source_system, "batch_id": batch_id, "mapping": mapping, "reading": reading}
+        self._ahead.begin(path, with_rows=self._takes_records, **about)
 
     @contextmanager
     def _claimed(
@@ -173,7 +211,9 @@ class Importer:
 
     def _claim_as(self, worker_id: str, delivery: Delivery, unattended: bool) -> tuple[ClaimResult, Lease | None]:
         def claim(conn: psycopg.Connection[Any]) -> tuple[ClaimResult, Lease | None]:
-            require_migrated(conn)
+            if not self._is_migrated:
+                require_migrated(conn)
+                self._is_migrated = True
             client = IngestClaimClient(conn, worker_id)
             claim = client.claim(
                 *delivery.identity,
@@ -187,37 +227,46 @@ class Importer:
         return self._ledger.do(claim)
 
     def _land_missing(
-        self, delivery: Delivery, lease: Lease, tally: Tally, on_progress: Callable[[Progress], object]
+        self,
+        delivery: Delivery,
+        lease: Lease,
+        tally: Tally,
+        on_progress: Callable[[Progress], object],
+        rows: pl.DataFrame | None,
     ) -> None:
-        """Lands the chunks that earlier attempts have not landed, telling of each."""
-        done = self._ledger.do(lambda conn: landed_chunks(conn, lease.run_id))
+        """Lands the chunks that earlier attempts have not landed, telling of each; `rows` are those of the only one."""
+        is_first = lease.attempt == 1
+        done = frozenset() if is_first else self._ledger.do(lambda conn: landed_chunks(conn, lease.run_id))
         missing = [chunk for chunk in delivery.scan.chunks if chunk.number not in done]
         before = delivery.scan.records - sum(chunk.records for chunk in missing)
         _log.info("run %s: %s of %s chunks to land", lease.run_id, len(missing), len(delivery.scan.chunks))
         with (
             Heartbeat(self._ledger.database, lease) as heartbeat,
-            closing(self._land_all(delivery, missing, lease)) as landings,
+            closing(self._land_all(delivery, missing, lease, rows)) as landings,
         ):
             for landed in landings:
                 heartbeat.progress()
                 tally.add(landed)
                 on_progress(Progress(before + tally.records, delivery.scan.records))
 
-    def _land_all(self, delivery: Delivery, chunks: list[Chunk], lease: Lease) -> Generator[Tally]:
+    def _land_all(
+        self, delivery: Delivery, chunks: list[Chunk], lease: Lease, rows: pl.DataFrame | None
+    ) -> Generator[Tally]:
         """Lands the chunks, `workers` at a time; yields as they get done. Ended early, it waits for those under way."""
-        pool = ThreadPoolExecutor(max(1, self._workers), thread_name_prefix="moat-land")
-        pending: list[Future[Tally]] = [pool.submit(self._land_chunk, delivery, chunk, lease) for chunk in chunks]
+        pending: list[Future[Tally]] = [
+            self._pool.submit(self._land_chunk, delivery, chunk, lease, rows) for chunk in chunks
+        ]
         try:
             for done in as_completed(pending):
                 yield done.result()
         except BaseException:
+            under_way = [landing for landing in pending if not landing.cancel()]
             with self._ledger.in_a_hurry():
-                pool.shutdown(wait=True, cancel_futures=True)
+                wait(under_way)
             raise
-        pool.shutdown()
 
-    def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease) -> Tally:
-        rows = delivery.rows(chunk)
+    def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease, read: pl.DataFrame | None) -> Tally:
+        rows = delivery.rows(chunk) if read is None else read
         self._ledger.do(lambda conn: land(conn, lease, chunk, rows))
         return Tally.of(rows)
 
@@ -226,6 +275,12 @@ class Importer:
             lambda conn: IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected, replaces=replaced)
         )
         if not result.is_valid:
+            standing = self._ledger.do(partial(run, run_id=lease.run_id))
+            if standing["status"] == "rolled_back":
+                raise RunFailed(
+                    f"run {lease.run_id} was rolled back meanwhile, nothing of it is active:"
+                    f" {standing['rollback_reason']}"
+                )
             raise RunFailed(
                 f"expected {result.expected_count} records, landed {result.actual_count}: nothing of run {lease.run_id}"
                 " is active; import the file again, and if that fails too, report it with `moat show`"

@@ -2,15 +2,17 @@
 
 import os
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from plaintiff_moat.delivery import shown_name
+from plaintiff_moat.containers import unpacked
+from plaintiff_moat.delivery import scan_content, shown_name
 from plaintiff_moat.redaction import redact
-from plaintiff_moat.rows import labels, mapping_for, mapping_toml, parse_mapping, prepare, propose
-from plaintiff_moat.source import Dialect, Reading, read, scan
+from plaintiff_moat.rows import Mapping, labels, mapping_for, mapping_toml, parse_mapping, prepare, propose
+from plaintiff_moat.source import AS_IT_IS, Dialect, Reading, Scan, read
 from plaintiff_moat.summary import Reject, Tally
 
 __all__ = ["Column", "Inspection", "inspect_file"]
@@ -50,7 +52,7 @@ def inspect_file(
     *,
     source_system: str = "manual",
     mapping: str | None = None,
-    reading: Reading | None = None,
+    reading: Reading = AS_IT_IS,
 ) -> Inspection:
     """Reads the file whole and says what it is. Writes nothing, and needs no database.
 
@@ -59,7 +61,12 @@ def inspect_file(
     BadInput and BadMapping.
     """
     known = mapping_for(source_system, mapping)
-    scanned = scan(path, reading=reading or Reading(), heads=known.heads)
+    content = unpacked(path, member=reading.member, sheet=reading.sheet)
+    with content or nullcontext():
+        return _inspected(scan_content(path, content, reading, known), known, source_system)
+
+
+def _inspected(scanned: Scan, known: Mapping, source_system: str) -> Inspection:
     filename = shown_name(scanned.name)
     proposed = propose(known, scanned.header)
     name = source_system if source_system != "manual" else redact(Path(filename).stem)

@@ -13,9 +13,9 @@ from plaintiff_moat.errors import NotReleased
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.runs import count_active_keys, live_run_of_delivery, other_delivery_of_batch
+from plaintiff_moat.ledger.runs import beside_delivery, count_active_keys, live_run_of_delivery
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
-from plaintiff_moat.source import Reading
+from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["preview_file"]
@@ -30,7 +30,7 @@ def preview_file(
     source_system: str = "manual",
     batch_id: str | None = None,
     mapping: str | None = None,
-    reading: Reading | None = None,
+    reading: Reading = AS_IT_IS,
     limit: int | None = None,
     replaces: UUID | str | None = None,
     unattended: bool = False,
@@ -43,7 +43,20 @@ def preview_file(
     """
     started = time.monotonic()
     database = resolve(database)
-    delivery = open_delivery(path, source_system=source_system, batch_id=batch_id, mapping=mapping, reading=reading)
+    with open_delivery(
+        path, source_system=source_system, batch_id=batch_id, mapping=mapping, reading=reading
+    ) as delivery:
+        return _previewed(delivery, database, started, limit, replaces, unattended)
+
+
+def _previewed(
+    delivery: Delivery,
+    database: Database,
+    started: float,
+    limit: int | None,
+    replaces: UUID | str | None,
+    unattended: bool,
+) -> ImportSummary:
     with connect(database) as conn:
         require_migrated(conn)
         live = live_run_of_delivery(conn, *delivery.identity)
@@ -61,7 +74,7 @@ def preview_file(
         )
         if withheld is not None:
             raise NotReleased(withheld)
-        other = other_delivery_of_batch(conn, *delivery.identity)
+        beside = beside_delivery(conn, *delivery.identity)
         replaced = None if replaces is None else run_to_replace(conn, replaces, *delivery.identity)
         left = [] if replaced is None else keys_without_heir(conn, replaced)
         held = distinct.filter(~distinct.is_in(pl.Series(left, dtype=pl.String).implode()))
@@ -76,6 +89,7 @@ def preview_file(
         else {
             "id": live["id"] if live else None,
             "status": live["status"] if live else None,
+            "attempt": live["attempt"] + 1 if live else 1,
             "rows_fetched": tally.records,
             "rows_inserted": inserted,
             "rows_skipped": tally.records - tally.errored - inserted,
@@ -84,7 +98,7 @@ def preview_file(
     )
     counts["replaces"] = replaced
     return ImportSummary.of_run(
-        delivery, _claim_status(live), counts, tally, other=other, dry_run=True, seconds=time.monotonic() - started
+        delivery, _claim_status(live), counts, tally, beside=beside, dry_run=True, seconds=time.monotonic() - started
     )
 
 

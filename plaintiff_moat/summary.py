@@ -67,14 +67,17 @@ class ImportSummary:
     """What became of a file, or with `dry_run` what would become of it.
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
-    of records; `seconds` is wall-clock time. `dialect` is how the file is written, `header_line` the physical line
-    of its header: what stands before it is no record. `unmapped` names the columns that go to `extra`.
-    `first_rejects` and `warnings` (code -> records) tell of the records that this call has read: of none of a
-    duplicate. `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same
-    batch with other bytes, if any.
+    of records; `seconds` is wall-clock time. `container` names what the file's text was taken out of, and is None for a
+    plain file. `dialect` is how the text is written, `header_line` the physical line of its header: what stands before
+    it is no record. `unmapped` names the columns that go to `extra`. `first_rejects` and
+    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
+    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any;
+    `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt` above 1
+    continued a run of which earlier attempts had landed `landed_before` records.
     """
 
     filename: str
+    container: str | None
     source_system: str
     batch_id: str
     mapping: str
@@ -95,6 +98,10 @@ class ImportSummary:
     warnings: dict[str, int]
     replaces: UUID | None
     other_delivery: UUID | None
+    predecessor: UUID | None
+    predecessor_undone: str | None
+    attempt: int | None
+    landed_before: int
 
     @classmethod
     def of_run(
@@ -104,14 +111,19 @@ class ImportSummary:
         run: Mapping[str, Any] | None,
         tally: Tally,
         *,
-        other: UUID | None,
+        beside: Mapping[str, Any],
         dry_run: bool,
         seconds: float,
     ) -> "ImportSummary":
-        """The summary of a delivery whose counts are those of `run`, a row of view `v_runs`."""
+        """The summary of a delivery whose counts are those of `run`, a row of view `v_runs`.
+
+        `beside` is what `beside_delivery` says.
+        """
         counts = run or {}
+        takes_in = claim_status == "claimed" and not dry_run
         return cls(
             filename=delivery.filename,
+            container=delivery.container,
             source_system=delivery.source_system,
             batch_id=delivery.batch_id,
             mapping=delivery.mapping.mapping.name,
@@ -131,5 +143,9 @@ class ImportSummary:
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
             replaces=counts.get("replaces"),
-            other_delivery=other,
+            other_delivery=beside["other_delivery"],
+            predecessor=beside["predecessor"],
+            predecessor_undone=beside["predecessor_undone"],
+            attempt=counts.get("attempt"),
+            landed_before=counts.get("rows_fetched", 0) - tally.records if takes_in else 0,
         )

@@ -5,8 +5,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from plaintiff_moat import delivery as deliveries
+from plaintiff_moat.cli.main import moat
 from plaintiff_moat.ledger.connect import Database
 
 HEADER = "Plaintiff Name,Email,Index Number,Judgment Amount,Judgment Date,Notes"
@@ -36,3 +38,10 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cuts files into chunks of a few records, so that a small file has many."""
     scan = deliveries.scan
     monkeypatch.setattr(deliveries, "scan", partial(scan, chunk_bytes=200))
+
+
+@pytest.fixture
+def run_moat(db_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs a command of `moat` on the test's database."""
+    monkeypatch.setenv("MOAT_DATABASE_URL", db_url)
+    return lambda *arguments: CliRunner().invoke(moat, arguments, standalone_mode=False)

@@ -1,5 +1,7 @@
 """What an auditor asks: verify, checkpoint, certificate, trace."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -37,10 +39,19 @@ _COLUMNS_OF_ORIGINS = {
 @click.argument("run", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every run, and what is of no single run; the default.")
 @click.option("--file", type=_FILE, help="The delivered file of RUN, to be held against its digests.")
+@click.option("--member", help="The file that was taken out of it, where it is a zip archive with several.")
+@click.option("--sheet", help="The sheet that was taken, where it is a workbook and it was not the first.")
 @click.option("--checkpoint", "checkpoint_file", type=_FILE, help="A checkpoint that was kept outside the database.")
 @run_options
 def verify(
-    run: str | None, everything: bool, file: Path | None, checkpoint_file: Path | None, db: str | None, as_json: bool
+    run: str | None,
+    everything: bool,
+    file: Path | None,
+    member: str | None,
+    sheet: str | None,
+    checkpoint_file: Path | None,
+    db: str | None,
+    as_json: bool,
 ) -> int:
     """Recompute the chains of events and recount; name the first thing that does not hold.
 
@@ -57,7 +68,8 @@ def verify(
     kept = _read_checkpoint(checkpoint_file)
     with opened_ledger(db) as ledger:
         run_id = None if run is None else ledger.do(partial(find_run, text=run))["id"]
-        report = ledger.do(lambda conn: verify_ledger(conn, run_id, file=file, checkpoint=kept))
+        with _text_of(file, member, sheet) as text:
+            report = ledger.do(lambda conn: verify_ledger(conn, run_id, file=file, text=text, checkpoint=kept))
     if as_json:
         output.show_json({"holds": report.holds, **asdict(report)})
     elif report.finding is None:
@@ -79,11 +91,12 @@ def verify(
 def checkpoint(target: Path | None, db: str | None) -> None:
     """Put the heads of all chains under one root, to be kept outside the database."""
     from plaintiff_moat.attest import make_checkpoint
+    from plaintiff_moat.ledger.evidence import newest_checkpoint
 
     if target is not None and target.exists():
-        raise BadInput(f"{target.name}: expected a new file, found one; a checkpoint is kept, never replaced")
+        raise BadInput(f"{target}: expected a new file, found one; a checkpoint is kept, never replaced")
     with opened_ledger(db) as ledger:
-        made = ledger.do(make_checkpoint)
+        made = ledger.do(partial(make_checkpoint, since=ledger.do(newest_checkpoint)))
     if target is None:
         click.echo(made.dumps(), nl=False)
     else:
@@ -93,9 +106,13 @@ def checkpoint(target: Path | None, db: str | None) -> None:
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("-o", "--output", "target", type=_FILE, help="run.json or run.pdf; else JSON on stdout.")
+@click.option(
+    "-o", "--output", "target", type=_FILE, help="run.json or run.pdf, which must be new; else JSON on stdout."
+)
 @click.option("--check", type=_FILE, metavar="FILE", help="Verify a certificate, JSON or PDF, without a database.")
 @click.option("--file", type=_FILE, help="With --check: the delivered file, to be held against the certificate.")
+@click.option("--member", help="The file that was taken out of it, where it is a zip archive with several.")
+@click.option("--sheet", help="The sheet that was taken, where it is a workbook and it was not the first.")
 @click.option("--checkpoint", "checkpoint_file", type=_FILE, help="With --check: a checkpoint that was kept.")
 @click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")
 def certificate(
@@ -103,6 +120,8 @@ def certificate(
     target: Path | None,
     check: Path | None,
     file: Path | None,
+    member: str | None,
+    sheet: str | None,
     checkpoint_file: Path | None,
     db: str | None,
 ) -> int:
@@ -113,11 +132,13 @@ def certificate(
     if (run is None) == (check is None):
         raise click.UsageError("name a RUN to certify, or a certificate with --check")
     if check is not None:
-        return _check(check, file, _read_checkpoint(checkpoint_file))
+        return _check(check, file, member, sheet, _read_checkpoint(checkpoint_file))
     if run is None or file is not None or checkpoint_file is not None:
         raise click.UsageError("--file and --checkpoint go with --check")
     if target is not None and target.suffix.lower() not in {".json", ".pdf"}:
         raise click.UsageError("-o names a file that ends in .json or .pdf")
+    if target is not None and target.exists():
+        raise BadInput(f"{target}: expected a new file, found one; a certificate is kept, never replaced")
     from plaintiff_moat.attest import make_certificate
     from plaintiff_moat.evidence.pdf import render
     from plaintiff_moat.ledger.runs import find_run
@@ -133,13 +154,24 @@ def certificate(
     return Verdict.HOLDS
 
 
-def _check(path: Path, file: Path | None, kept: "Checkpoint | None") -> Verdict:
+@contextmanager
+def _text_of(file: Path | None, member: str | None, sheet: str | None) -> Iterator[Path | None]:
+    """What is in a delivered container while the block runs; None for a plain file and for none."""
+    from plaintiff_moat.containers import unpacked
+
+    content = None if file is None else unpacked(file, member=member, sheet=sheet)
+    with content or nullcontext() as held:
+        yield None if held is None else held.path
+
+
+def _check(path: Path, file: Path | None, member: str | None, sheet: str | None, kept: "Checkpoint | None") -> Verdict:
     """Shows what a certificate proves by itself, and what it does not."""
     from plaintiff_moat.evidence.certificates import check_certificate, check_delivery, not_proved, read_certificate
 
     certificate = read_certificate(path)
     checked = check_certificate(certificate, kept)
-    finding = checked.finding or (check_delivery(certificate, file) if file is not None else None)
+    with _text_of(file, member, sheet) as text:
+        finding = checked.finding or (check_delivery(certificate, file, text) if file is not None else None)
     for statement in checked.holds:
         click.echo(f"  holds: {statement}")
     if finding is not None:
@@ -219,14 +251,14 @@ def _read_checkpoint(path: Path | None) -> "Checkpoint | None":
     try:
         return Checkpoint.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
-        raise BadInput(f"{path.name}: expected a checkpoint, found no text file that can be read") from None
+        raise BadInput(f"{path}: expected a checkpoint, found no text file that can be read") from None
 
 
 def _write(target: Path, content: bytes) -> None:
     try:
         target.write_bytes(content)
     except OSError as fault:
-        raise BadInput(f"{target.name}: cannot be written: {fault.strerror}") from None
+        raise BadInput(f"{target}: cannot be written: {fault.strerror}") from None
 
 
 def _show_finding(finding: "Finding") -> None:

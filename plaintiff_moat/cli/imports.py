@@ -12,6 +12,7 @@ import click
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.main import run
 from plaintiff_moat.cli.options import not_blank, reading_of, reading_options
+from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
 from plaintiff_moat.redaction import RedactingFormatter
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--patience",
                 type=click.FloatRange(min=0),
-                default=60,
+                default=PATIENCE_SECONDS,
                 show_default=True,
                 help="Seconds to wait for a database that went away.",
             ),
@@ -69,8 +70,11 @@ def _shared_options(command: _Command) -> _Command:
 def import_files(paths: Sequence[str], **options: Any) -> int:
     """Take vendor files in, each once and whole. A dry run unless --commit is given.
 
-    A PATH is a file, a folder (its .csv files, by name), or a pattern in quotes such as 'incoming/*.csv'. A file whose
-    run was rolled back is taken again when it is given alone, or once the run is released (moat release).
+    A file is CSV text, or a container of it: .gz, .zst, .bz2, .zip, an Excel workbook (.xlsx), a parquet file.
+
+    A PATH is a file, a folder (its files of a kind that can be imported, by name), or a pattern in quotes such as
+    'incoming/*.csv'. A file whose run was rolled back is taken again when it is given alone, or once the run is
+    released (moat release).
     """
     return _import_all(paths, **options)
 
@@ -99,7 +103,6 @@ def _import_all(
     if commit and limit is not None:
         raise click.UsageError("--limit is for dry runs: a truncated load must never look complete")
     _configure_logging(verbose)
-    about_the_file["reading"] = reading_of(about_the_file)
 
     from plaintiff_moat.cli.output import progress
     from plaintiff_moat.cli.summaries import outcomes
@@ -108,6 +111,7 @@ def _import_all(
     from plaintiff_moat.ledger.connect import resolve
     from plaintiff_moat.preview import preview_file
 
+    about_the_file["reading"] = reading_of(about_the_file)
     _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     database = resolve(db)
     worst = Exit.DONE
@@ -119,6 +123,10 @@ def _import_all(
             with progress(file.name) as on_progress:
                 return importer.import_file(file, on_progress=on_progress, unattended=unattended, **about_the_file)
 
+        ahead = partial(
+            importer.read_ahead,
+            **{name: about_the_file[name] for name in ("source_system", "batch_id", "mapping", "reading")},
+        )
         for path in paths:
             files = files_at(path)
             if about_the_file["replaces"] and (files is not None or len(paths) > 1):
@@ -129,7 +137,9 @@ def _import_all(
                 # a file given alone is somebody's decision, one of many is not
                 unattended = files is not None or len(paths) > 1
                 for outcome in take_each(
-                    [Path(path)] if files is None else files, partial(take, unattended=unattended)
+                    [Path(path)] if files is None else files,
+                    partial(take, unattended=unattended),
+                    ahead if commit else lambda _: None,
                 ):
                     show(outcome)
                     worst = max(worst, _exit_of(outcome))

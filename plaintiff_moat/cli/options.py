@@ -29,8 +29,10 @@ def run_options(command: _Command) -> _Command:
 
 
 def reading_options(command: _Command) -> _Command:
-    """The options that say how a file is written: --delimiter, --encoding and --quote."""
+    """The options that say what of a file is read, and how it is written."""
     for option in (
+        click.option("--sheet", callback=not_blank, help="The sheet of a workbook; else the first that is visible."),
+        click.option("--member", callback=not_blank, help="The file to take out of a zip archive with several."),
         click.option("--quote", help="double, single, none or a character; else found out."),
         click.option("--encoding", help="utf-8, utf-16, cp1252, latin-1, …; else found out."),
         click.option("--delimiter", help="comma, semicolon, tab, pipe or a character; else found out."),
@@ -43,7 +45,7 @@ def reading_of(options: dict[str, Any]) -> "Reading":
     """Takes the options of `reading_options` out of the others."""
     from plaintiff_moat.source import Reading
 
-    return Reading(**{name: options.pop(name) for name in ("delimiter", "encoding", "quote")})
+    return Reading(**{name: options.pop(name) for name in Reading.__dataclass_fields__})
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What an operator asks of runs: list, show, reconcile."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import click
@@ -84,7 +84,17 @@ def reconcile(run: str, expected: int | None, db: str | None, as_json: bool) -> 
                 f"moat: worker {record['worker_id']} is at work on run {record['id']}: try again later", err=True
             )
             return Exit.IN_PROGRESS
-        result = ledger.do(lambda conn: IngestClaimClient(conn).reconcile(record["id"], expected))
+        # a run that has ended is verified by its own count: another expectation leaves no mark of a failure on it
+        asked = expected if record["status"] == "processing" else None
+        result = ledger.do(lambda conn: IngestClaimClient(conn).reconcile(record["id"], asked))
+        if asked != expected and expected is not None and result.actual_count != expected:
+            found = f"run {record['id']} is {record['status']} with {result.actual_count:,} records landed"
+            claimed = f"of {result.expected_count:,} that it was to have"
+            click.echo(
+                f"moat: --expected {expected:,}, found otherwise: {found} {claimed}; nothing was changed", err=True
+            )
+            delta = result.actual_count - expected
+            result = replace(result, is_valid=False, expected_count=expected, delta=delta)
     if as_json:
         output.show_json({"run_id": record["id"], **asdict(result)})
     else:

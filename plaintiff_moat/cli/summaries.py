@@ -1,7 +1,7 @@
 """How what became of files is shown: a paragraph for one, a line for each of many, an object of JSON for either."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,7 @@ from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.errors import MoatError
 from plaintiff_moat.folder import Outcome
 from plaintiff_moat.redaction import redact
-from plaintiff_moat.summary import ImportSummary
+from plaintiff_moat.summary import ImportSummary, Reject
 
 __all__ = ["outcomes"]
 
@@ -27,10 +27,13 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
         yield lambda outcome: _show_one(outcome, as_json=as_json)
         return
     ends: Counter[str] = Counter()
+    left: list[str] = []
     records: Counter[str] = Counter()
 
     def show(outcome: Outcome) -> None:
         ends[_show_line(outcome)] += 1
+        if outcome.error is not None:
+            left.append(harmless(outcome.path.name))
         if outcome.summary is not None and outcome.summary.claim_status == "claimed":
             records.update({name: getattr(outcome.summary, name) for name in _COUNTS})
 
@@ -38,10 +41,11 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
         yield show
     finally:
         told = ", ".join(f"{count:,} {end}" for end, count in sorted(ends.items()))
-        click.echo(f"{harmless(path)}: {told or 'no .csv files'}")
+        click.echo(f"{harmless(path)}: {told or 'no files of a kind that can be imported'}")
         if records["rows_fetched"]:
-            read, inserted, skipped, failed = (records[name] for name in _COUNTS)
-            click.echo(f"  {read:,} records read, {inserted:,} inserted, {skipped:,} skipped, {failed:,} failed")
+            click.echo(f"  {_counted(records, is_dry='dry run' in ends, of='records ')}")
+        for name in left:
+            click.echo(f"  not imported: {name}")
 
 
 def _show_line(outcome: Outcome) -> str:
@@ -56,18 +60,34 @@ def _show_line(outcome: Outcome) -> str:
         click.echo(f"{summary.claim_status.replace('_', ' '):<12} {summary.filename}  (run {summary.run_id})")
         return summary.claim_status.replace("_", " ")
     end = "dry run" if summary.dry_run else summary.status or ""
-    click.echo(
-        f"{end:<12} {summary.filename}  {summary.rows_fetched:,} read, {summary.rows_inserted:,} inserted,"
-        f" {summary.rows_skipped:,} skipped, {summary.rows_errored:,} failed"
-    )
+    again = f"  (again: run {summary.predecessor} was rolled back)" if summary.predecessor else ""
+    goes_on = f"  (continued by attempt {summary.attempt})" if _goes_on(summary) and not summary.dry_run else ""
+    click.echo(f"{end:<12} {summary.filename}  {_counted(asdict(summary), is_dry=summary.dry_run)}{again}{goes_on}")
     return end
 
 
+def _goes_on(summary: ImportSummary) -> bool:
+    """Whether a run that crashed or failed before is continued."""
+    return summary.attempt is not None and summary.attempt > 1
+
+
+def _counted(counts: Mapping[str, int], *, is_dry: bool, of: str = "") -> str:
+    read, inserted, skipped, failed = (counts[name] for name in _COUNTS)
+    would = "would be " if is_dry else ""
+    return f"{read:,} {of}read, {would}{inserted:,} inserted, {skipped:,} skipped, {failed:,} failed"
+
+
 def _show_error(path: Path, error: MoatError) -> None:
-    # an error of the file's own begins with its name
-    name = harmless(path.name)
+    said = _said(path, error)
+    given = harmless(str(path))
+    click.echo(f"moat: {said if said.startswith(given) else f'{given}: {said}'}", err=True)
+
+
+def _said(path: Path, error: MoatError) -> str:
+    """The error's text; where it begins with the file's name, that is the path as it was given."""
     said = harmless(str(error))
-    click.echo(f"moat: {said if said.startswith(name) else f'{name}: {said}'}", err=True)
+    name = harmless(path.name)
+    return harmless(str(path)) + said.removeprefix(name) if said.startswith(f"{name}: ") else said
 
 
 def _show_one(outcome: Outcome, *, as_json: bool) -> None:
@@ -84,8 +104,14 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
         return
     named = f"{summary.source_system}, batch {summary.batch_id}, mapping {summary.mapping}"
     click.echo(f"{summary.filename}  ({harmless(named)})")
+    if summary.container:
+        click.echo(f"  out of {harmless(summary.container)}")
     click.echo(f"  {_headline(summary)}")
     if summary.claim_status == "claimed":
+        if summary.predecessor:
+            again = "would be imported again" if summary.dry_run else "imported again"
+            reason = harmless(summary.predecessor_undone or "")
+            click.echo(f"  {again}: run {summary.predecessor} of the same bytes was rolled back ({reason})")
         _show_counts(summary)
     if summary.replaces:
         click.echo(f"  {'would replace' if summary.dry_run else 'replaces'} run {summary.replaces}")
@@ -107,7 +133,10 @@ def _headline(summary: ImportSummary) -> str:
             f"{dry}in progress, another worker has run {summary.run_id}; try again later (a worker of this machine that"
             " died is taken over at once, one of another machine when it gave no sign of life for 30 minutes)"
         )
-    return f"{dry}--commit imports it" if dry else f"{summary.status}: run {summary.run_id}"
+    if dry:
+        return f"{dry}--commit {f'continues run {summary.run_id}' if _goes_on(summary) else 'imports it'}"
+    before = f", continued by attempt {summary.attempt}: {summary.landed_before:,} records were landed before"
+    return f"{summary.status}: run {summary.run_id}{before if _goes_on(summary) else ''}"
 
 
 def _show_counts(summary: ImportSummary) -> None:
@@ -130,18 +159,22 @@ def _show_counts(summary: ImportSummary) -> None:
     if summary.first_rejects:
         more = summary.rows_errored > len(summary.first_rejects)
         click.echo(f"  failed records{', the first of them (all: view ingest.v_rejects)' if more else ''}:")
+    alike: dict[tuple[str, str], list[str]] = {}
     for reject in summary.first_rejects:
-        lines = _lines(reject.line_start, reject.line_end)
-        click.echo(f"    {lines:<14}{reject.error_code:<24}{harmless(reject.error_message)}")
+        alike.setdefault((reject.error_code, reject.error_message), []).append(_lines(reject))
+    for (code, message), lines in alike.items():
+        click.echo(f"    {code:<24}{harmless(message)}")
+        click.echo(f"      {len(lines)} on line{'' if len(lines) == 1 else 's'} {', '.join(lines)}")
 
 
-def _lines(start: int, end: int) -> str:
-    return f"line {start}" if start == end else f"lines {start}-{end}"
+def _lines(reject: Reject) -> str:
+    start, end = reject.line_start, reject.line_end
+    return str(start) if start == end else f"{start}-{end}"
 
 
 def _show_failure(path: Path, error: MoatError, *, as_json: bool) -> None:
     """One line on stderr, and with JSON an object on stdout too, so that every file has one."""
-    click.echo(f"moat: {harmless(str(error))}", err=True)
+    click.echo(f"moat: {_said(path, error)}", err=True)
     if as_json:
         absent = dict.fromkeys(ImportSummary.__dataclass_fields__)
         show_json(

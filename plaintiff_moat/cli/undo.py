@@ -29,9 +29,8 @@ def rollback(run: str, reason: str | None, dry_run: bool, db: str | None, as_jso
     No unattended import takes its file in again before `moat release`.
     """
     from plaintiff_moat.cli import output
-    from plaintiff_moat.ledger.claims import IngestClaimClient
-    from plaintiff_moat.ledger.runs import find_run, rows_rolled_back
-    from plaintiff_moat.ledger.undo import preview_rollback
+    from plaintiff_moat.ledger.runs import find_run
+    from plaintiff_moat.ledger.undo import preview_rollback, roll_back
 
     if not dry_run and reason is None:
         raise click.UsageError("--reason is missing: say why, it is kept with the run (or look first with --dry-run)")
@@ -44,16 +43,20 @@ def rollback(run: str, reason: str | None, dry_run: bool, db: str | None, as_jso
             else:
                 _show_preview(record["id"], preview)
             return
-        result = ledger.do(lambda conn: IngestClaimClient(conn).rollback(record["id"], reason))
-        if record["status"] == "rolled_back":
-            click.echo("moat: the run was rolled back before: nothing has changed", err=True)
-        elif result.rows_affected == 0:
-            # said again because the first answer was lost: what it did stands in the ledger
-            result = replace(result, rows_affected=ledger.do(partial(rows_rolled_back, run_id=record["id"])))
+        undone = ledger.do(lambda conn: roll_back(conn, record["id"], reason))
+    # by another call than this one, which may have been said twice because its first answer was lost
+    if record["status"] == "rolled_back":
+        click.echo("moat: the run was rolled back before: nothing has changed", err=True)
+        undone = replace(undone, rows_affected=0)
     if as_json:
-        output.show_json({"run_id": record["id"], **asdict(result)})
+        passed = {str(heir): records for heir, records in undone.passed.items()}
+        output.show_json({"run_id": record["id"], **asdict(undone), "passed": passed})
     else:
-        output.show_record({"run_id": record["id"], **asdict(result)})
+        output.show_record({"run_id": record["id"], "success": undone.success, "rows_affected": undone.rows_affected})
+        if undone.rows_gone is not None:
+            output.show_record({"rows_gone": undone.rows_gone, "rows_passed": sum(undone.passed.values())})
+        for heir, records in undone.passed.items():
+            click.echo(f"  {records:,} passed to run {heir}")
         click.echo("no import of a folder takes its file in again before `moat release`; one of the file itself does")
 
 

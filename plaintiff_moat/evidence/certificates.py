@@ -154,11 +154,14 @@ def check_certificate(certificate: Certificate, checkpoint: Checkpoint | None = 
     return Checked(run.run, None, tuple(held))
 
 
-def check_delivery(certificate: Certificate, path: Path) -> Finding | None:
-    """What of a delivered file is not what the certificate says. Raises BadInput when the file cannot be read."""
+def check_delivery(certificate: Certificate, path: Path, text: Path | None = None) -> Finding | None:
+    """What of a delivered file is not what the certificate says; `text` is what is in it, of a container.
+
+    Raises BadInput when the file cannot be read.
+    """
     document = certificate.document
     chunks = [ChunkFacts(**held) for held in document["chunks"]]
-    return check_file(path, document["run"]["run"], document["file"]["sha256"], chunks)
+    return check_file(path, document["run"]["run"], document["file"]["sha256"], chunks, text)
 
 
 def not_proved(certificate: Certificate, *, checkpoint: Checkpoint | None, has_file: bool) -> list[str]:

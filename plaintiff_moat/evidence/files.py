@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.evidence.facts import ChunkFacts
 from plaintiff_moat.evidence.findings import Finding
+from plaintiff_moat.identify import compute_file_hash
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -18,11 +19,20 @@ __all__ = ["check_file"]
 _BLOCK = 1 << 20
 
 
-def check_file(path: str | os.PathLike[str], run: str, file_hash: str, chunks: Sequence[ChunkFacts]) -> Finding | None:
+def check_file(
+    path: str | os.PathLike[str],
+    run: str,
+    file_hash: str,
+    chunks: Sequence[ChunkFacts],
+    text: str | os.PathLike[str] | None = None,
+) -> Finding | None:
     """What does not hold of the file: its size, a chunk's digest, or its SHA-256. Reads it once, as a stream.
 
-    Everything before the first chunk is the header. Raises BadInput when it cannot be read.
+    Everything before the first chunk is the header. The chunks of a container are those of the `text` in it. Raises
+    BadInput when it cannot be read.
     """
+    if text is not None:
+        return check_file(path, run, file_hash, ()) or check_file(text, run, compute_file_hash(text), chunks)
     name = Path(path).name
     whole = hashlib.sha256()
     first_difference: Finding | None = None

@@ -27,12 +27,11 @@ from tenacity.stop import stop_base
 from plaintiff_moat.errors import DatabaseUnreachable
 from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.faults import is_passing
+from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
 from plaintiff_moat.redaction import describe_error
 
-__all__ = ["PATIENCE_SECONDS", "Connections"]
+__all__ = ["Connections"]
 
-# A server restarts, and a standby takes over, in less.
-PATIENCE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 5.0
 # The first may find that its connection has been dead for long; the second makes one.
 _ATTEMPTS_IN_A_HURRY = 2

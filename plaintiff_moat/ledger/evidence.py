@@ -12,7 +12,7 @@ from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.queries import query
 from plaintiff_moat.ledger.runs import Row
 
-__all__ = ["one", "record_origins", "rows", "snapshot", "stream", "take_checkpoint"]
+__all__ = ["newest_checkpoint", "one", "record_origins", "rows", "snapshot", "stream", "take_checkpoint"]
 
 _FETCHED_AT_ONCE = 5_000
 
@@ -49,6 +49,11 @@ def take_checkpoint(conn: psycopg.Connection[Any]) -> int:
     """Puts the heads of all chains under one root and keeps it; its number."""
     with domain_errors():
         return int(rows(conn, "take_checkpoint")[0]["take_checkpoint"])
+
+
+def newest_checkpoint(conn: psycopg.Connection[Any]) -> int:
+    """The number of the newest checkpoint; 0 where there is none."""
+    return int(rows(conn, "newest_checkpoint")[0]["checkpoint_no"])
 
 
 def record_origins(

@@ -13,11 +13,11 @@ from plaintiff_moat.ledger.queries import query
 
 __all__ = [
     "Row",
+    "beside_delivery",
     "count_active_keys",
     "find_run",
     "latest_runs",
     "live_run_of_delivery",
-    "other_delivery_of_batch",
     "rows_of",
     "rows_rolled_back",
     "run",
@@ -81,18 +81,20 @@ def live_run_of_delivery(
     return rows[0] if rows else None
 
 
-def other_delivery_of_batch(
-    conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str
-) -> UUID | None:
-    """The completed run of the same batch with other bytes that was published last, if there is one."""
-    rows = rows_of(
+def beside_delivery(conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str) -> Row:
+    """What stands beside a delivery; null where there is none.
+
+    `other_delivery` is the completed run of the same batch with other bytes that was published last; `predecessor` the
+    run of the same bytes that was undone last, `predecessor_undone` why.
+    """
+    (row,) = rows_of(
         conn,
-        "other_delivery_of_batch",
+        "beside_delivery",
         source_system=source_system,
         source_batch_id=source_batch_id,
         file_hash=file_hash,
     )
-    return rows[0]["id"] if rows else None
+    return row
 
 
 def count_active_keys(conn: psycopg.Connection[Any], keys: Sequence[str]) -> int:

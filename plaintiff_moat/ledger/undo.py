@@ -1,4 +1,4 @@
-"""Looking before an undo: what a rollback would do, and which run a file may replace. Writes nothing."""
+"""Undoing: what a rollback would do, what it did, and which run a file may replace."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,17 @@ from uuid import UUID
 
 import psycopg
 
-from plaintiff_moat.ledger.runs import find_run, live_run_of_delivery, rows_of
+from plaintiff_moat.ledger.claims import IngestClaimClient
+from plaintiff_moat.ledger.runs import find_run, live_run_of_delivery, rows_of, rows_rolled_back, run
 
 __all__ = [
     "Heir",
     "Reference",
+    "Rollback",
     "RollbackPreview",
     "keys_without_heir",
     "preview_rollback",
+    "roll_back",
     "run_to_replace",
     "withheld_run",
 ]
@@ -66,6 +69,42 @@ def preview_rollback(conn: psycopg.Connection[Any], run_id: UUID) -> RollbackPre
     return RollbackPreview(
         **row | {"heirs": heirs, "referenced_by": tuple(Reference(**found) for found in row["referenced_by"])}
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """What a rollback did: `rows_affected` records became rolled_back.
+
+    Of the plaintiffs that they represented `rows_gone` left the active set, and the others passed to the runs of
+    `passed` (run -> records), which stand in the order in which they were published. Of a run that had been rolled back
+    already the records alone are told, and `rows_gone` is None.
+    """
+
+    success: bool
+    rows_affected: int
+    rows_gone: int | None
+    passed: dict[UUID, int]
+
+
+def roll_back(conn: psycopg.Connection[Any], run_id: UUID, reason: str | None) -> Rollback:
+    """Undoes the run, keeping its history. Raises NoSuchRun. Undone twice, it succeeds and changes nothing."""
+    with conn.transaction():
+        before = _inserted_later(conn, run_id)
+        standing = run(conn, run_id)
+        result = IngestClaimClient(conn).rollback(run_id, reason)
+        after = _inserted_later(conn, run_id)
+    if standing["status"] == "rolled_back":
+        return Rollback(result.success, rows_rolled_back(conn, run_id), rows_gone=None, passed={})
+    passed = {heir: count - before.get(heir, count) for heir, count in after.items()}
+    passed = {heir: records for heir, records in passed.items() if records > 0}
+    represented = standing["rows_inserted"] if standing["status"] == "completed" and result.rows_affected else 0
+    gone = represented - sum(passed.values())
+    return Rollback(result.success, result.rows_affected, rows_gone=gone, passed=passed)
+
+
+def _inserted_later(conn: psycopg.Connection[Any], run_id: UUID) -> dict[UUID, int]:
+    """How many records each run that was published later represents."""
+    return {row["id"]: row["rows_inserted"] for row in rows_of(conn, "published_later", run_id=run_id)}
 
 
 def keys_without_heir(conn: psycopg.Connection[Any], run_id: UUID) -> Sequence[str]:

@@ -10,15 +10,15 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from plaintiff_moat.ledger.home import home_folder
+from plaintiff_moat.home import home_folder
 from plaintiff_moat.redaction import redact
 
-__all__ = ["default_worker_id", "living_worker", "succeeding"]
+__all__ = ["Worker", "default_worker_id", "living_worker", "succeeding"]
 
 # Long after every lease is stale; a living worker's sign is locked, however old.
 _KEPT_SECONDS = 30 * 24 * 3600
@@ -45,6 +45,39 @@ def living_worker() -> Iterator[str]:
         yield worker_id
 
 
+class Worker:
+    """Who does one piece of work after the other: `worker_id` if it is given, else a name that is known to be alive.
+
+    The name is kept until a piece ends by an exception. That leaves it behind as one of the dead, because it may hold a
+    lease whose end could not be reported; the next piece is done under a name of its own.
+    """
+
+    def __init__(self, worker_id: str | None) -> None:
+        self._worker_id = worker_id
+        self._name: str | None = None
+        self._life = ExitStack()
+
+    @contextmanager
+    def at_work(self) -> Iterator[str]:
+        """The name, for one piece of work."""
+        if self._worker_id:
+            yield self._worker_id
+            return
+        if self._name is None:
+            self._name = self._life.enter_context(living_worker())
+        try:
+            yield self._name
+        except BaseException as fault:
+            self._name = None
+            self._life.__exit__(type(fault), fault, fault.__traceback__)
+            raise
+
+    def close(self) -> None:
+        """Ends the name well: it holds nothing that anybody would take over."""
+        self._name = None
+        self._life.close()
+
+
 @contextmanager
 def succeeding(worker_id: str | None) -> Iterator[bool]:
     """Whether this worker lived on this machine and is dead; while the block runs nobody else succeeds it."""
@@ -59,7 +92,8 @@ def succeeding(worker_id: str | None) -> Iterator[bool]:
 @contextmanager
 def _locked(sign: Path) -> Iterator[bool]:
     """Whether the lock could be had; it is given up at the end, and the sign is taken down if all went well."""
-    lock = FileLock(sign, timeout=0, mode=0o600, fallback_to_soft=False)
+    # whatever thread gives it up
+    lock = FileLock(sign, timeout=0, mode=0o600, fallback_to_soft=False, thread_local=False)
     try:
         lock.acquire()
     except (Timeout, OSError):

@@ -12,7 +12,7 @@ from functools import cache
 
 from plaintiff_moat.redaction.context import Span, in_fraction
 
-__all__ = ["cards", "marked_cards"]
+__all__ = ["cards", "is_card", "marked_cards"]
 
 _SHORTEST, _LONGEST = 13, 19
 _LENGTHS = range(_SHORTEST, _LONGEST + 1)
@@ -39,24 +39,16 @@ _INTERNATIONAL_PHONE = re.compile(rb"(?<![0-9A-Za-z])\+4[39][0-9]{11}(?![0-9])")
 
 _GAP, _INDENTED_GAP = 3, 16  # the most between two groups, on one line and across a line break
 
-_CHAIN = re.compile(rb"0(?<!00)(?:[-._+ \n]*+0){12,}+")
-_DECIMAL = re.compile(rb"0{1,6}\.0++")  # most chains in a log are a float; to say so later takes five times the time
 _GROUP = re.compile(rb"0+")
 _MARK = rb" {0,2}[,=\x01]{1,2} {0,2}"
 # Ahead and not behind: what begins within a match that is no number may be one.
 _MARKED = re.compile(rb"0000(?<!00000)(?=(M(?:0000M0000M0{3,4}(?:M000)?|000000M0{4,5}))(?!0))".replace(b"M", _MARK))
 
 
-def cards(reading: bytes, shape: bytes) -> Iterator[Span]:
-    """Spans of numbers whose groups, if any, are joined by separators; shape is the reading with digits as 0."""
-    for chain in _CHAIN.finditer(shape):
-        start, end = chain.span()
-        if shape.count(b"0", start, end) < end - start:
-            if not _DECIMAL.fullmatch(shape, start, end):
-                for groups in _neighbours(shape, start, end):
-                    yield from _in_chain(reading, groups)
-        elif _is_unbroken(reading, (start, end)):
-            yield start, end
+def cards(reading: bytes, shape: bytes, chain: Span) -> Iterator[Span]:
+    """Spans of numbers in a chain, all the groups that separators join; shape is the reading with digits as 0."""
+    for groups in _neighbours(shape, *chain):
+        yield from _in_chain(reading, groups)
 
 
 def marked_cards(reading: bytes, shape: bytes) -> Iterator[Span]:
@@ -132,7 +124,7 @@ def _printed_number(reading: bytes, groups: list[Span], first: int) -> int:
             break
         if digits >= _SHORTEST and size >= _PRINTED_END:
             if last == first:
-                known = _is_unbroken(reading, groups[first])
+                known = is_card(reading, groups[first])
             else:
                 number = groups[first : last + 1]
                 known = _is_number(reading, number) or _is_classic(reading, groups, first, last)
@@ -146,8 +138,10 @@ def _fills(reading: bytes, groups: list[Span]) -> bool:
     return 1 < len(groups) <= _LONGEST and _is_number(reading, groups) and _one_gap(reading, groups)
 
 
-def _is_unbroken(reading: bytes, group: Span) -> bool:
-    if _size(group) not in _LENGTHS or not _prefixes(_size(group)).match(reading, *group):
+def is_card(reading: bytes, group: Span) -> bool:
+    """Whether a group of digits is a number by itself."""
+    size = group[1] - group[0]
+    if not _SHORTEST <= size <= _LONGEST or not _prefixes(size).match(reading, *group):
         return False
     if not _passes_luhn(reading[slice(*group)]) or in_fraction(reading, group[0]):
         return False

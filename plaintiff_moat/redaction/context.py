@@ -15,6 +15,9 @@ Span = tuple[int, int]
 
 _FARTHEST = 160  # a digest of 128 digits and what it is recognised by
 _HEX = "[0-9A-Fa-f]"
+_UUID = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
+_ID_LENGTHS = (16, 24, 32, 40, 56, 64, 96, 128)
+_LENGTHS_OF_IDS = frozenset((*_ID_LENGTHS, len("7c9e6679-7425-40de-944b-e07fc1f90ae7")))
 _PIECE = "[0-9A-Fa-f]{1,4}"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _GAP = "[-._+\\s]"
@@ -64,9 +67,9 @@ def _innocent() -> re.Pattern[bytes]:
     # of it but the ends is a card's number of digits, nor where its first or last digits are a group of a number.
     (?:(?<!{_HEX})|(?<=%[0-9]{{2}})) (?={_HEX}{{8}})
     {_NO_HEAD} (?:
-        ({_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})
+        ({_UUID})
       | (?={_HEX}{{16}}) (?=[0-9]*+[A-Fa-f]) (?![A-Fa-f]*+[0-9]{{13,}}+[A-Fa-f]*+(?![0-9]))
-        ({"|".join(f"{_HEX}{{{length}}}" for length in (16, 24, 32, 40, 56, 64, 96, 128))})
+        ({"|".join(f"{_HEX}{{{length}}}" for length in _ID_LENGTHS)})
       ) (?!{_HEX}|{_TAIL})
     # A memory address.
     | (?<![0-9A-Za-z]) (0x{_HEX}{{10,128}}+) (?![0-9A-Za-z]|{_TAIL})
@@ -91,9 +94,24 @@ def _innocent() -> re.Pattern[bytes]:
     return re.compile(pattern.encode(), re.VERBOSE)
 
 
+@cache
+def _word_of_id() -> re.Pattern[bytes]:
+    """A word in which an id or a digest is all that `_innocent` would find: the common case, in a tenth of the time."""
+    pattern = rf"""
+    (?:(?<=[A-Za-z])[ ]|[ ]?[A-Za-z_/.-]{{0,14}}[A-Za-z][=/]"?)
+    ({_UUID} | (?=[0-9]*+[A-Fa-f]) (?![A-Fa-f]*+[0-9]{{13,}}+[A-Fa-f]*+(?![0-9])) {_HEX}{{16,}}+)
+    (?:["')\]}}]|(?!{_HEX})) [,;]? [ ]?
+    """
+    return re.compile(pattern.encode(), re.VERBOSE)
+
+
 def innocents(reading: bytes, found: list[Span]) -> Iterator[Span]:
     """What is innocent and overlaps, or shares a word with, one of the spans that were found; these in their order."""
     for start, end, last in _neighbourhoods(reading, found):
+        word = _word_of_id().fullmatch(reading, start, end)
+        if word and word.end(1) - word.start(1) in _LENGTHS_OF_IDS:
+            yield word.span(1)
+            continue
         for match in _innocent().finditer(reading, start, end):
             if match.start() < last:
                 yield match.span(match.lastindex or 0)
@@ -106,7 +124,8 @@ def _neighbourhoods(reading: bytes, found: list[Span]) -> Iterator[tuple[int, in
         begins = max(reading.rfind(b" ", max(0, first - _FARTHEST), first), first - _FARTHEST, 0)
         ends = reading.find(b" ", after, after + _FARTHEST) + 1 or after + _FARTHEST
         if begins > end:
-            yield start, end, last
+            if last:
+                yield start, end, last
             start = begins
         end, last = max(end, ends), max(last, after)
     yield start, end, last

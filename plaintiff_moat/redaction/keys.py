@@ -54,6 +54,7 @@ def is_sensitive(name: str) -> bool:
     return any("".join(words[start : stop + 1]) in _TERMS for start in places for stop in places[start : start + 4])
 
 
+@lru_cache(maxsize=4096)
 def reduced(name: str) -> str:
     """The letters and digits in lower case, so that `Card-Number` and `cardNumber` are one spelling."""
     text = unicodedata.normalize("NFKC", name).lower()

@@ -140,11 +140,21 @@ class Decoded:
 
 def decode(text: str, as_printed: bytes) -> Decoded | None:
     """None when the text holds nothing to decode, so that the printed reading is all there is."""
-    resolved, escapes = _escape().subn(_resolved, text)
+    resolved, escapes = _escape().subn(_resolved, text) if _may_be_escaped(text) else (text, 0)
     if not escapes and text.isascii():
         return None if len(as_printed.translate(None, _INVISIBLE)) == len(as_printed) else Decoded(as_printed)
     decoded = Decoded(resolved.encode("ascii") if resolved.isascii() else _folded(resolved, _AS_DECODED))
     return None if decoded.reading == as_printed else decoded
+
+
+def _may_be_escaped(text: str) -> bool:
+    """Whether a character with which an escape begins is followed by what can go on with one; costs little to ask."""
+    return (
+        "\\" in text
+        or ("%" in text and _PERCENT.search(text) is not None)
+        or ("&" in text and _AMPERSAND.search(text) is not None)
+        or ("=" in text and _EQUALS.search(text) is not None)
+    )
 
 
 @cache
@@ -180,6 +190,10 @@ _OCTAL = (
 # Of single bytes only a hyphen, a dot and, in Windows-1252, dashes and the hard space; and these between digits,
 # for `key=20260115` is no escape. What stands at the end of a line joins it with the next one.
 _QUOTED = rf"=(?P<soft>\r?\n|(?={_HEX}{{2}})(?P<quoted>{_octets('=', '(?<=[0-9]=)(?:2[DEde]|9[67]|A[0D])(?=[0-9])')}))"
+
+# What these begin with, in as few characters as tell most of what is no escape.
+_PERCENT, _AMPERSAND = re.compile(f"%(?:{_HEX}{{2}}|u)"), re.compile("&(?:#|[A-Za-z]{3,16};)")
+_EQUALS = re.compile(rf"=(?:\r?\n|[C-Fc-f]{_HEX}=|(?<=[0-9]=)[29A]{_HEX}[0-9])")
 
 
 def _folded(text: str, folding: _Folding) -> bytes:

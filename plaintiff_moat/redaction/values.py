@@ -95,7 +95,9 @@ class _Walk:
     def _hides(self, key: object) -> bool:
         if isinstance(key, bytes):
             key = key.decode("utf-8", "replace")
-        return isinstance(key, str) and (is_sensitive(key) or reduced(key) in self._sensitive_keys)
+        return isinstance(key, str) and (
+            is_sensitive(key) or (bool(self._sensitive_keys) and reduced(key) in self._sensitive_keys)
+        )
 
     def _hidden(self, value: object) -> str:
         kind = self._scalar(value) if self._tells_kind else REDACTED

@@ -2,7 +2,7 @@
 
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.read import RAW_LIMIT, ReadingsDisagree, cell_names, read
-from plaintiff_moat.source.reading import Reading
+from plaintiff_moat.source.reading import AS_IT_IS, Reading
 from plaintiff_moat.source.records import (
     BAD_ENCODING,
     BARE_QUOTE,
@@ -20,6 +20,7 @@ from plaintiff_moat.source.records import (
 from plaintiff_moat.source.scan import CHUNK_BYTES, scan
 
 __all__ = [
+    "AS_IT_IS",
     "BAD_ENCODING",
     "BARE_QUOTE",
     "CHUNK_BYTES",

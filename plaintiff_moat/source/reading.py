@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.source.encodings import canonical
 
-__all__ = ["Reading"]
+__all__ = ["AS_IT_IS", "Reading"]
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}
 QUOTES = {"double": '"', "single": "'", "none": ""}
@@ -17,12 +17,15 @@ class Reading:
 
     `delimiter` and `quote` are one ASCII character or its name (comma, semicolon, tab, pipe; double, single, none);
     a `quote` of "" says that no cell is enclosed. `encoding` is a name that Python knows, of UTF-8, UTF-16 or a
-    single-byte encoding that extends ASCII. Raises BadInput for anything else.
+    single-byte encoding that extends ASCII. Raises BadInput for anything else. `member` is the file of a zip archive,
+    `sheet` the sheet of a workbook.
     """
 
     delimiter: str | None = None
     encoding: str | None = None
     quote: str | None = None
+    member: str | None = None
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         delimiter = DELIMITERS.get(self.delimiter or "", self.delimiter)
@@ -39,3 +42,6 @@ class Reading:
         object.__setattr__(self, "quote", quote)
         if self.encoding is not None:
             object.__setattr__(self, "encoding", canonical(self.encoding))
+
+
+AS_IT_IS = Reading()

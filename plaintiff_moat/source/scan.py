@@ -14,7 +14,7 @@ from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.digests import Digest, DigestThread
 from plaintiff_moat.source.encodings import Evidence, marked
 from plaintiff_moat.source.header import Header, Heads
-from plaintiff_moat.source.reading import Reading
+from plaintiff_moat.source.reading import AS_IT_IS, Reading
 from plaintiff_moat.source.records import Chunk, Damage, Scan
 from plaintiff_moat.source.tables import Tables
 from plaintiff_moat.source.text import TextDecoder, file_bytes
@@ -22,14 +22,13 @@ from plaintiff_moat.source.text import TextDecoder, file_bytes
 __all__ = ["CHUNK_BYTES", "scan"]
 
 CHUNK_BYTES = 16 << 20
-_FOUND_OUT = Reading()
 
 
 def scan(
     path: str | os.PathLike[str],
     *,
     chunk_bytes: int = CHUNK_BYTES,
-    reading: Reading = _FOUND_OUT,
+    reading: Reading = AS_IT_IS,
     heads: Heads = lambda _: False,
 ) -> Scan:
     """Hash the file, find out how it is written, read its header and find its records.

@@ -54,6 +54,31 @@ begin
             using errcode = 'ML003', hint = 'call ingest.reconcile_import_run or ingest.rollback_import_run';
     end if;
 
+    -- By hand a run is claimed or failed, and beaten for. What else stands on it says what was done to its records, or
+    -- decides who is served: it changes with what the functions do, and with the events that they leave.
+    if current_user <> 'moat_owner' and (
+        (
+            new.rows_fetched, new.rows_inserted, new.rows_skipped, new.rows_errored, new.expected_count,
+            new.completed_at, new.rolled_back_at, new.publish_seq, new.ended_attempt, new.identity_required,
+            new.withheld, new.replaces, new.replaced_by
+        ) is distinct from (
+            old.rows_fetched, old.rows_inserted, old.rows_skipped, old.rows_errored, old.expected_count,
+            old.completed_at, old.rolled_back_at, old.publish_seq, old.ended_attempt, old.identity_required,
+            old.withheld, old.replaces, old.replaced_by
+        )
+        or (new.filename, new.reader_fingerprint, new.rollback_reason, new.release_reason) is distinct from (
+            ingest.redact(old.filename),
+            old.reader_fingerprint,
+            ingest.redact(old.rollback_reason),
+            ingest.redact(old.release_reason)
+        )
+        or new.attempt = old.attempt and new.claimed_at is distinct from old.claimed_at
+        or new.status <> 'failed' and new.error_details is distinct from ingest.redact(old.error_details)
+    ) then
+        raise exception 'what a run says of its file and records changes by the functions, not by hand'
+            using errcode = 'ML003', hint = 'by hand it may be failed, with its error_details, and nothing else';
+    end if;
+
     if new.attempt < old.attempt
         or (new.attempt = old.attempt and new.status = 'processing' and old.status <> 'processing')
         or (new.attempt > old.attempt and new.status <> 'processing')
@@ -161,7 +186,10 @@ begin
             'expected_count', new.expected_count,
             'claimed_at', new.claimed_at at time zone 'UTC'
         );
-    elsif new.status <> old.status then
+    -- failed again: by hand, with another reason
+    elsif new.status <> old.status
+        or new.status = 'failed' and new.error_details is distinct from old.error_details
+    then
         v_event := new.status::text;
         v_details := case new.status
             when 'failed' then jsonb_build_object('error_details', new.error_details)

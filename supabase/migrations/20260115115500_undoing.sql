@@ -103,7 +103,8 @@ begin
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';
     elsif v_run.source_system <> p_source_system then
-        raise exception 'run % is of another source system: a file replaces one of its own', p_run_id
+        raise exception 'run % is of source system %, the file of another, %: a file replaces one of its own',
+            p_run_id, v_run.source_system, p_source_system
             using errcode = 'ML009';
     elsif v_run.file_hash = p_file_hash then
         raise exception 'run % is of the very same bytes: there is nothing to replace it with', p_run_id

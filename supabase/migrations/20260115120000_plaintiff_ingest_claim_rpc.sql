@@ -369,7 +369,8 @@ begin
             case when v_holds then 'reconciled' else 'reconciliation_failed' end,
             p_worker_id,
             v_run.attempt,
-            jsonb_build_object('status', v_run.status) || v_counts
+            -- as the run stands now
+            jsonb_build_object('status', (select r.status from ingest.import_runs as r where r.id = p_run_id)) || v_counts
         );
     end if;
     return query select

@@ -45,7 +45,7 @@ def test_the_life_of_a_file(moat: Moat, good: str) -> None:
 
     shown = json.loads(moat("show", run[:8], "--json").stdout)
     events = [event["event"] for event in shown["events"]]
-    assert events == ["claimed", "completed", "reconciled", "duplicate_blocked", "reconciled", "reconciliation_failed"]
+    assert events == ["claimed", "completed", "reconciled", "duplicate_blocked", "reconciled", "reconciled"]
 
     undone = json.loads(moat("rollback", run, "--reason", "wrong file", "--json").stdout)
     assert (undone["success"], undone["rows_affected"]) == (True, 2)

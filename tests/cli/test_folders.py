@@ -46,7 +46,7 @@ def test_a_folder_is_taken_in_file_by_file(moat: Moat, incoming: Path, conn: psy
 def test_an_empty_folder_is_nothing_to_do(moat: Moat, tmp_path: Path) -> None:
     """An hourly import of a folder that nothing was delivered to is no failure."""
     done = moat("import", str(tmp_path), "--commit")
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path}: no .csv files\n")
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}: no files of a kind that can be imported\n")
 
 
 @pytest.mark.parametrize(

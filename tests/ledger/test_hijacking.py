@@ -82,6 +82,7 @@ def caller(conn: Connection, db_url: str) -> Iterator[Connection]:
     """Connection of a member of all group roles, who may create in public and call every function by itself."""
     name = sql.Identifier(f"caller_{conn.info.dbname}")
     conn.execute(sql.SQL("create role {} login in role dragonfly_app, moat_operator, service_role").format(name))
+    conn.execute(sql.SQL("grant {} to current_user").format(name))  # so that who is no superuser can clear up
     conn.execute(sql.SQL("grant create on schema public to {}").format(name))
     conn.execute(sql.SQL("grant execute on all functions in schema ingest to {}").format(name))
     with psycopg.connect(db_url, user=name.as_string().strip('"'), autocommit=True) as connection:

@@ -112,15 +112,20 @@ def mixture(draw: random.Random) -> str:
     return "".join(piece(draw) for _ in range(draw.randint(1, 8)))
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2_000, pytest.param(50_000, marks=pytest.mark.slow)])
 def test_the_database_finds_nothing_that_the_importer_does_not(conn: Connection, count: int) -> None:
     """Whatever ingest.redact replaces, the importer's redaction replaces first: it never refuses an honest landing."""
     draw = random.Random(20261123)
     texts = [mixture(draw) for _ in range(count)]
-    texts += [redact(text) for text in texts]
-    found = [text for text, kept in zip(texts, in_database(conn, texts), strict=True) if kept != text]
-    assert len(found) > count // 10
-    assert [text for text in found if not contains_pii(text)] == []
+    sample = texts[:1_000]
+    changed = [text != kept for text, kept in zip(sample, in_database(conn, sample), strict=True)]
+    assert sum(changed) > len(sample) // 10
+    # Of a text in which the importer finds something there is nothing to show: what is left of it, and the others, are
+    # all in which the database could find more.
+    left = list(dict.fromkeys(map(redact, texts)))
+    assert not any(map(contains_pii, left))
+    assert len(left) > count * 3 // 4
+    assert [text for text, kept in zip(left, in_database(conn, left), strict=True) if kept != text] == []
 
 
 def test_characters_count_as_they_do_for_the_importer(conn: Connection) -> None:

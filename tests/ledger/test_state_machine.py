@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import product
 from uuid import UUID
 
+import psycopg
 import pytest
 from ledger_steps import (
     ILLEGAL_CHANGE,
@@ -21,6 +22,8 @@ from ledger_steps import (
     unchanged,
     value,
 )
+
+from plaintiff_moat.audit import verify
 
 _LEGAL = {
     ("pending", "processing"),
@@ -134,6 +137,37 @@ def test_illegal_changes_are_refused(conn: Connection) -> None:
             conn.execute(f"update ingest.import_runs set {change} where id = %s".encode(), (changed,))
 
 
+def test_nothing_of_a_run_changes_by_hand_without_an_event(conn: Connection) -> None:
+    """Of every column, a superuser's UPDATE is refused, or leaves an event, or moves the last sign of life."""
+    completed = imported(conn, "batch-1", ["Ada", "Ada", None])
+    failed = claim(conn, "batch-2")
+    fail(conn, failed)
+    held = claim(conn, "batch-3", worker="worker-1").run_id
+    values = {"integer": "7", "text": "'x'", "uuid": "gen_random_uuid()", "boolean": "not {0}", "bigint": "7"}
+    values |= {"jsonb": """'{"code": "X"}'""", "timestamp with time zone": "clock_timestamp()"}
+    columns = conn.execute("""select attname::text, format_type(atttypid, null) from pg_attribute
+        where attrelid = 'ingest.import_runs'::regclass and attnum > 0 and not attisdropped""").fetchall()
+    done, refusals = set(), set()
+    for run_id, (column, kind) in product((completed, failed.run_id, held), columns):
+        change = "'failed'" if column == "status" else values[kind].replace("{0}", column)
+        before = len(events(conn, run_id))
+        try:
+            with conn.transaction():
+                conn.execute(f"update ingest.import_runs set {column} = {change} where id = %s".encode(), (run_id,))
+        except psycopg.Error as refusal:
+            refusals.add(refusal.sqlstate)
+        else:
+            done.add((run_id, column))
+            assert len(events(conn, run_id)) == before + 1 or column == "updated_at" or change == "'failed'"
+    assert done == {
+        *((run_id, "updated_at") for run_id in (completed, failed.run_id, held)),
+        *((run_id, "status") for run_id in (failed.run_id, held)),
+        *((run_id, "error_details") for run_id in (failed.run_id, held)),
+    }
+    assert refusals == {ILLEGAL_CHANGE}
+    assert verify(conn).finding is None
+
+
 def test_replica_session_is_no_way_around(conn: Connection) -> None:
     """The guard and the record of events also work in a session that sets session_replication_role."""
     held = claim(conn)
@@ -150,7 +184,8 @@ def test_impossible_completed_run_cannot_be_stored(conn: Connection, change: str
     """Fetched is inserted, skipped and errored together on every completed run; and it has its order."""
     run_id = imported(conn, "batch-1", ["Ada", "Ada", None])
     assert counts(conn, run_id) == (3, 1, 1, 1)
-    with unchanged(conn), refused(_CHECK_VIOLATION):
+    with unchanged(conn), refused(_CHECK_VIOLATION), conn.transaction():
+        conn.execute("set local role moat_owner")
         conn.execute(f"update ingest.import_runs set {change} where id = %s".encode(), (run_id,))
 
 

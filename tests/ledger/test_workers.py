@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from plaintiff_moat.ledger.workers import default_worker_id, living_worker, succeeding
+import pytest
+
+from plaintiff_moat.ledger.workers import Worker, default_worker_id, living_worker, succeeding
 
 _LIVE = """
 import time
@@ -55,3 +57,19 @@ def test_a_worker_without_a_home_works_under_its_name_alone(moat_home: Path) -> 
     with living_worker() as name:
         assert name
         assert not _is_succeeded(name)
+
+
+def test_a_worker_keeps_its_name_until_a_piece_of_work_fails() -> None:
+    """Between two pieces it is alive; what a failed one held can be taken over at once, though the process lives on."""
+    worker = Worker(None)
+    with worker.at_work() as first:
+        pass
+    assert not _is_succeeded(first)
+    with worker.at_work() as again, pytest.raises(KeyError), worker.at_work():
+        raise KeyError
+    assert again == first
+    assert _is_succeeded(first)
+    with worker.at_work() as next_name:
+        assert next_name != first
+    worker.close()
+    assert not _is_succeeded(next_name)

@@ -20,11 +20,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from plaintiff_moat.errors import DatabaseUnreachable
+from plaintiff_moat.home import home_folder
 from plaintiff_moat.ledger.embedded.binaries import binaries_for, server_version
 from plaintiff_moat.ledger.embedded.cluster import DATABASE, PORT, Cluster, Postmaster
 from plaintiff_moat.ledger.embedded.file_lock import held, open_private, try_hold
 from plaintiff_moat.ledger.embedded.service_user import STATE_FOLDER, ServerUser, server_user
-from plaintiff_moat.ledger.home import home_folder
 
 __all__ = ["EmbeddedServer", "ServerStatus"]
 

@@ -98,6 +98,9 @@ limit 1
 -- name: take_checkpoint
 select ingest.take_checkpoint()
 
+-- name: newest_checkpoint
+select coalesce(max(checkpoint_no), 0) as checkpoint_no from ingest.v_checkpoints
+
 -- name: checkpoints
 select checkpoint_no, at at time zone 'UTC' as at, actor, tree_size, root
 from ingest.v_checkpoints

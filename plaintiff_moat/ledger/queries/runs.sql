@@ -14,15 +14,30 @@ where source_system = %(source_system)s::text
     and file_hash = %(file_hash)s::text
     and status <> 'rolled_back'
 
--- name: other_delivery_of_batch
-select id
-from ingest.v_runs
-where source_system = %(source_system)s::text
-    and source_batch_id = %(source_batch_id)s::text
-    and file_hash <> %(file_hash)s::text
-    and status = 'completed'
-order by publish_seq desc
-limit 1
+-- name: beside_delivery
+select
+    (
+        select id
+        from ingest.v_runs
+        where source_system = %(source_system)s::text
+            and source_batch_id = %(source_batch_id)s::text
+            and file_hash <> %(file_hash)s::text
+            and status = 'completed'
+        order by publish_seq desc
+        limit 1
+    ) as other_delivery,
+    undone.id as predecessor,
+    undone.rollback_reason as predecessor_undone
+from (values (1)) as one (row)
+left join lateral (
+    select id, rollback_reason
+    from ingest.v_runs
+    where source_system = %(source_system)s::text
+        and file_hash = %(file_hash)s::text
+        and status = 'rolled_back'
+    order by rolled_back_at desc
+    limit 1
+) as undone on true
 
 -- name: latest_runs
 select * from ingest.v_latest_runs

@@ -4,6 +4,16 @@
 select success, rows_affected
 from ingest.rollback_import_run(p_run_id => %(run_id)s::uuid, p_reason => %(reason)s::text)
 
+-- name: published_later
+select later.id, later.rows_inserted
+from ingest.v_runs as undone
+inner join ingest.v_runs as later
+    on later.source_system = undone.source_system
+    and later.publish_seq > undone.publish_seq
+where undone.id = %(run_id)s::uuid
+    and later.status = 'completed'
+order by later.publish_seq
+
 -- name: preview_rollback
 select rows_affected, rows_gone, rows_passed, heirs, referenced_by
 from ingest.preview_rollback(p_run_id => %(run_id)s::uuid)

@@ -1,4 +1,4 @@
-"""Where this project keeps what belongs to this machine: the embedded server and the signs of its workers."""
+"""Where this project keeps what belongs to this machine: the embedded server, signs of its workers, spools."""
 
 import os
 from pathlib import Path

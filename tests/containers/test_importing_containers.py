@@ -1,0 +1,120 @@
+"""A delivered container gives the rows of the plain file, under the hash of the delivered bytes."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from contextlib import nullcontext
+from pathlib import Path
+
+import openpyxl
+import polars as pl
+import psycopg
+import pytest
+
+from plaintiff_moat.audit import verify
+from plaintiff_moat.containers import unpacked
+from plaintiff_moat.errors import BadInput
+from plaintiff_moat.identify import compute_file_hash
+from plaintiff_moat.importer import import_file
+from plaintiff_moat.ledger.connect import Database
+from plaintiff_moat.preview import preview_file
+from plaintiff_moat.source import Reading
+from plaintiff_moat.spool import Spool
+
+HEADER = ("Plaintiff Name", "Email", "Index Number", "Judgment Amount", "Judgment Date", "Zip")
+RECORDS = [("Ann", "ann@example.com", "0017", "1000.5", "2024-05-01", "02134"), ("Bob", "", "CV-2", "7", "", "10001")]
+
+
+def _delivered(folder: Path, ending: str) -> Path:
+    text = "\r\n".join(",".join(row) for row in (HEADER, *RECORDS)).encode()
+    path = folder / f"week.{ending}"
+    if ending == "csv.gz":
+        path.write_bytes(gzip.compress(text))
+    elif ending == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("week.csv", text)
+            archive.writestr("notes.csv", "no header that any mapping knows\n")
+    elif ending == "xlsx":
+        book = openpyxl.Workbook()
+        for row in (HEADER, *RECORDS):
+            book.active.append(row)
+        book.active["D2"], book.active["D3"] = 1000.5, 7
+        book.save(path)
+    elif ending == "parquet":
+        pl.DataFrame(RECORDS, schema=HEADER, orient="row").write_parquet(path)
+    else:
+        path.write_bytes(text)
+    return path
+
+
+def test_a_container_lands_the_rows_of_the_plain_file(
+    database: Database, conn: psycopg.Connection, tmp_path: Path, moat_home: Path
+) -> None:
+    """Cell by cell the same records; the run has the container's hash, and nothing stays in the spool."""
+    landed = "select plaintiff_name, contact_email, case_reference, judgment_amount, judgment_date, postal_code"
+    rows = []
+    for ending in ("csv", "csv.gz", "zip", "xlsx", "parquet"):
+        path = _delivered(tmp_path, ending)
+        reading = Reading(member="week.csv" if ending == "zip" else None)
+        dry = preview_file(path, database, reading=reading)
+        done = import_file(path, database, reading=reading)
+        assert (done.rows_fetched, done.rows_errored, dry.container) == (2, 0, done.container)
+        assert done.batch_id == "manual-week"
+        run = conn.execute("select file_hash, reader_fingerprint from ingest.import_runs where id = %s", [done.run_id])
+        file_hash, fingerprint = run.fetchone()
+        assert file_hash == compute_file_hash(path)
+        assert (done.container or "with") in fingerprint
+        query = f"{landed} from ingest.landed_rows where import_run_id = %s order by row_number"
+        with unpacked(path, member=reading.member) or nullcontext() as content:
+            text = None if content is None else content.path
+            assert verify(conn, done.run_id, file=path, text=text).finding is None
+            if text is not None:
+                text.write_bytes(text.read_bytes().replace(b"Bob", b"Bab"))
+                assert verify(conn, done.run_id, file=path, text=text).finding.check == "CHUNK_DIGEST"
+        rows.append(conn.execute(query, [done.run_id]).fetchall())
+    assert rows[0][0][2] == "0017"
+    assert rows == [rows[0]] * 5
+    assert conn.execute("select count(*) from ingest.v_plaintiffs").fetchone() == (2,)
+    assert list((moat_home / "spool").iterdir()) == []
+
+
+def test_a_refused_container_leaves_nothing(database: Database, tmp_path: Path, moat_home: Path) -> None:
+    """What cannot be mapped is refused under the delivered file's name, and its text is removed."""
+    path = _delivered(tmp_path, "zip")
+    with pytest.raises(BadInput, match=r"^week\.zip: "):
+        preview_file(path, database, reading=Reading(member="notes.csv"))
+    assert list((moat_home / "spool").iterdir()) == []
+
+
+def test_the_command_line_takes_a_folder_of_them(db_url: str, tmp_path: Path) -> None:
+    """Files are found by their endings, and each summary says what it was taken out of."""
+    for ending in ("csv.gz", "xlsx", "parquet"):
+        _delivered(tmp_path, ending)
+    (tmp_path / "~$week.xlsx").write_bytes(b"what Excel keeps beside an open workbook")
+    arguments = [sys.executable, "-m", "plaintiff_moat", "import", str(tmp_path), "--json", "--sheet", "Sheet"]
+    done = subprocess.run(
+        arguments, env=os.environ | {"MOAT_DATABASE_URL": db_url}, capture_output=True, text=True, check=False
+    )
+    shown = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [summary.get("container") for summary in shown] == [None, None, "Excel workbook, sheet 'Sheet', 1 of 1"]
+    assert done.stderr.count("leave --sheet out") == 2
+
+
+def test_the_spool_of_a_killed_process_is_removed_by_the_next(moat_home: Path) -> None:
+    """A spool lives as long as its process, and no longer."""
+    code = (
+        "import sys, time; from plaintiff_moat.spool import Spool; s = Spool(); print('up', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        (left,) = [path for path in (moat_home / "spool").iterdir() if path.is_dir()]
+        Spool().close()
+        assert left.is_dir()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    Spool().close()
+    assert list((moat_home / "spool").iterdir()) == []
