@@ -6,10 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from plaintiff_moat.containers import content_stem
-from plaintiff_moat.delivery import Delivery, open_delivery
+from plaintiff_moat.delivery import Delivery, Measured, open_delivery
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.source import CHUNK_BYTES
 
@@ -22,10 +20,10 @@ _AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A delivery, and where they were read ahead the rows of its only chunk."""
+    """A delivery, and where they were read ahead the rows of its only chunk with what they look like."""
 
     delivery: Delivery
-    rows: pl.DataFrame | None = None
+    rows: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def _open(path: str | os.PathLike[str], about: dict[str, Any], *, with_rows: boo
     if with_rows and len(chunks) == 1:
         # what fails is met again, and reported, by whoever reads the chunk under its lease
         with suppress(Exception):
-            return Opened(delivery, delivery.rows(chunks[0]))
+            return Opened(delivery, delivery.measured(chunks[0]))
     return Opened(delivery)
 
 

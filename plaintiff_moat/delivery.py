@@ -1,21 +1,21 @@
 """A delivery: the file that was scanned and whose header a mapping knows, under its identity."""
 
 import os
-import unicodedata
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 import polars as pl
 
-from plaintiff_moat.containers import Content, content_stem, unpacked
+from plaintiff_moat.containers import Content, unpacked
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.identify import canonical_source_system, compute_batch_id
-from plaintiff_moat.redaction import contains_pii, redact
-from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for, prepare, require_names
+from plaintiff_moat.naming import Named, name_delivery
+from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for, require_names
+from plaintiff_moat.rows.measure import Measure, measure
+from plaintiff_moat.rows.prepare import prepare
 from plaintiff_moat.source import AS_IT_IS, CHUNK_BYTES, Chunk, Reading, Scan, read, scan
 
-__all__ = ["Delivery", "open_delivery", "require_name", "scan_content", "shown_name"]
+__all__ = ["Delivery", "Measured", "open_delivery", "scan_content"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 2
@@ -24,8 +24,7 @@ READER_VERSION = 2
 # How the text is written that is made of cells.
 _WRITTEN_HERE = Reading(delimiter=",", encoding="utf-8", quote='"')
 
-# A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
-NAME_LIMIT = 256
+Measured = tuple[pl.DataFrame, Measure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,15 @@ class Delivery:
 
     def rows(self, chunk: Chunk) -> pl.DataFrame:
         """The chunk's records as they are landed. Raises SourceChanged when its bytes are not those scanned."""
-        cells = read(self.scan.path, self.scan.dialect, self.scan.header, chunk)
-        return prepare(cells, self.scan.header, self.mapping, self.source_system)
+        return self.measured(chunk)[0]
+
+    def measured(self, chunk: Chunk, first: int | None = None) -> Measured:
+        """The same, of all records or the `first` so many, and what they look like as a whole."""
+        cells = read(self.scan.path, self.scan.dialect, self.scan.header, chunk).head(
+            chunk.records if first is None else first
+        )
+        rows = prepare(cells, self.scan.header, self.mapping, self.source_system)
+        return rows, measure(cells, rows, self.mapping)
 
 
 def open_delivery(
@@ -98,18 +104,11 @@ def open_delivery(
     Of a container what is in it is scanned, from a spool: close the delivery when its rows have been read. Raises
     BadInput and BadMapping. Writes nothing else.
     """
-    source_system = canonical_source_system(source_system)
-    for what, name in (("source system", source_system), ("batch id", batch_id or "-")):
-        require_name(what, name)
-        if contains_pii(name):
-            raise BadInput(
-                f"the {what} holds what counts as a social security or card number, and names are shown: "
-                "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
-            )
-    chosen = mapping_for(source_system, mapping)
+    named = name_delivery(path, source_system=source_system, batch_id=batch_id)
+    chosen = mapping_for(named.source_system, mapping)
     content = unpacked(path, member=reading.member, sheet=reading.sheet)
     try:
-        return _bound(path, content, chosen, source_system, batch_id, reading)
+        return _bound(path, named, content, chosen, reading)
     except BaseException:
         if content is not None:
             content.close()
@@ -117,27 +116,21 @@ def open_delivery(
 
 
 def _bound(
-    path: str | os.PathLike[str],
-    content: Content | None,
-    chosen: Mapping,
-    source_system: str,
-    batch_id: str | None,
-    reading: Reading,
+    path: str | os.PathLike[str], named: Named, content: Content | None, chosen: Mapping, reading: Reading
 ) -> Delivery:
     """The scanned file with its header bound to the mapping chosen."""
     scanned = scan_content(path, content, reading, chosen)
-    filename = shown_name(scanned.name)
     try:
         require_names(scanned.header)
         bound = chosen.bind(scanned.header)
     except BadInput as refusal:
-        raise BadInput(f"{filename}: {refusal}") from None
+        raise BadInput(f"{named.filename}: {refusal}") from None
     return Delivery(
         scan=scanned,
         mapping=bound,
-        source_system=source_system,
-        batch_id=batch_id or redact(compute_batch_id(source_system, content_stem(filename))[:NAME_LIMIT]),
-        filename=filename,
+        source_system=named.source_system,
+        batch_id=named.batch_id,
+        filename=named.filename,
         content=content,
     )
 
@@ -150,23 +143,3 @@ def scan_content(path: str | os.PathLike[str], content: Content | None, reading:
         reading = _WRITTEN_HERE
     scanned = scan(content.path, reading=reading, heads=chosen.heads)
     return replace(scanned, file_hash=content.file_hash, size=content.size)
-
-
-def require_name(what: str, name: str) -> None:
-    """Raises BadInput for a name that is empty, too long, or no text that a database keeps and a terminal shows."""
-    if not 0 < len(name.strip()) <= NAME_LIMIT:
-        raise BadInput(f"the {what} is empty or too long: expected 1 to {NAME_LIMIT} characters")
-    # control characters, and halves of characters: what a byte of the command line that is not UTF-8 becomes
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
-        raise BadInput(f"the {what} holds a control character or bytes that are no text; give it without them")
-
-
-def shown_name(name: str) -> str:
-    """A file's name as it may be shown and stored."""
-    # twice: what is not printed can join the groups of a number, and what replaces it can part another
-    return redact(_printable(redact(name)))
-
-
-def _printable(name: str) -> str:
-    """A file's name without what a terminal would obey or what is no character at all."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)

@@ -4,15 +4,18 @@ Messages are lower case, say what was expected, what was found and what to do ne
 cell's value: a vendor's cell may be a social security number.
 """
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 __all__ = [
     "BadInput",
     "BadMapping",
+    "ControlTotalMismatch",
     "DatabaseAway",
     "DatabaseFull",
     "DatabaseNotMigrated",
     "DatabaseUnreachable",
+    "Drifted",
     "EvidenceBroken",
     "IdentityRequired",
     "LeaseLost",
@@ -36,6 +39,21 @@ class BadInput(MoatError):
 
 class SourceChanged(BadInput):
     """The file's bytes are no longer those that were hashed; nothing of it was published."""
+
+
+class ControlTotalMismatch(BadInput):
+    """The file is not what its control totals say; nothing of it was published."""
+
+
+class Drifted(BadInput):
+    """The file differs from those before it, which was not to be; nothing of it was published.
+
+    `findings` say in what, as plain data.
+    """
+
+    def __init__(self, message: str, findings: Sequence[Mapping[str, str | None]]) -> None:
+        super().__init__(message)
+        self.findings = findings
 
 
 class BadMapping(MoatError):

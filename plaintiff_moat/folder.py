@@ -8,6 +8,7 @@ from itertools import tee, zip_longest
 from pathlib import Path
 
 from plaintiff_moat.errors import DatabaseNotMigrated, DatabaseUnreachable, MoatError, NotPermitted, RunFailed
+from plaintiff_moat.expected import MANIFEST_ENDING
 from plaintiff_moat.redaction import describe_error
 from plaintiff_moat.summary import ImportSummary
 
@@ -44,7 +45,7 @@ def files_at(path: str | os.PathLike[str]) -> list[Path] | None:
     if Path(path).exists() or not has_magic(os.fspath(path)):
         return None
     matching = (Path(match) for match in glob(os.fspath(path)))  # noqa: PTH207 - a pattern may begin at the root
-    return sorted(file for file in matching if file.is_file()) or None
+    return sorted(file for file in matching if file.is_file() and not file.name.endswith(MANIFEST_ENDING)) or None
 
 
 def take_each(

@@ -5,31 +5,36 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-import polars as pl
 import psycopg
 
+from plaintiff_moat.acceptance import Terms
 from plaintiff_moat.ahead import Opened, ReadAhead
-from plaintiff_moat.delivery import Delivery, require_name
-from plaintiff_moat.errors import LeaseLost, MoatError, RunFailed, SourceChanged
-from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
+from plaintiff_moat.delivery import Delivery, Measured
+from plaintiff_moat.drift import Drift
+from plaintiff_moat.errors import ControlTotalMismatch, Drifted, LeaseLost, MoatError, RunFailed, SourceChanged
+from plaintiff_moat.expected import NOTHING, Expected, expected_of
+from plaintiff_moat.identify import compute_file_hash
+from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient, ReconcileResult
 from plaintiff_moat.ledger.connect import Database, resolve
 from plaintiff_moat.ledger.connections import Connections
 from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
-from plaintiff_moat.ledger.leases import Lease
+from plaintiff_moat.ledger.leases import Lease, record_refusal
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
-from plaintiff_moat.ledger.runs import beside_delivery, run
+from plaintiff_moat.ledger.runs import beside_delivery, completed_of_batch, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import Worker, succeeding
+from plaintiff_moat.naming import Named, name_delivery, require_name
 from plaintiff_moat.redaction import describe_error
+from plaintiff_moat.rows import mapping_for
 from plaintiff_moat.source import AS_IT_IS, Chunk, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
@@ -62,21 +67,26 @@ def import_file(
     on_progress: Callable[[Progress], object] = lambda _: None,
     replaces: UUID | str | None = None,
     unattended: bool = False,
+    expected: Expected = NOTHING,
 ) -> ImportSummary:
     """Takes the file in once and whole: everything of it is published in one commit, or nothing.
 
     A delivery that is completed already, or that another worker holds, comes back as that `claim_status`. A run that
     crashed or failed before is continued with the chunks that are not landed yet: at once if its worker has the same
     `worker_id`, or was a process of this machine that is dead; else when its lease is stale. `mapping` is a name or a
-    path; without one it is the source system's own, else `generic`. `reading` says how the file is written,
-    as far as that shall not be found out, and chooses the member of an archive or the sheet of a workbook. `workers`
-    chunks are landed side by side; `on_progress` is called from the caller's thread.
-    `database` is a URL; without one it is MOAT_DATABASE_URL, else the embedded one. Once it has answered, a lost
-    connection, a restart, a failover or a deadlock is retried for up to `patience` seconds.
+    path; without one it is the source system's own, else `generic`. `reading` says what of the file is read and how, as
+    far as that shall not be found out. `workers` chunks are landed side by side; `on_progress` is called from the
+    caller's thread. `database` is a URL; without one it is MOAT_DATABASE_URL, else the embedded one. Once it has
+    answered, a lost connection, a restart, a failover or a deadlock is retried for up to `patience` seconds.
 
     The commit that publishes the file undoes the run that it `replaces`, named by its id or the beginning of it: the
     active set is then as if that one's file had never come. `unattended` says that nobody decided to take this very
     file: NotReleased when somebody undid its newest run and nobody has released it since.
+
+    What is `expected` of the file, together with what the manifest beside it says, holds or nothing is published:
+    ControlTotalMismatch, with nothing written where the scan tells (SHA-256, records), else of a run that is `failed`.
+    With `expected.strict` a file that differs from those before it is not published either: Drifted, of a run that is
+    `failed`.
 
     Raises BadInput, BadMapping, DatabaseUnreachable or DatabaseNotMigrated with nothing written, nor for a run that
     cannot be replaced (NoSuchRun, WrongRun); NotReleased with nothing but an event; SourceChanged when the file changed
@@ -93,6 +103,7 @@ def import_file(
             on_progress=on_progress,
             replaces=replaces,
             unattended=unattended,
+            expected=expected,
         )
 
 
@@ -142,17 +153,25 @@ class Importer:
         on_progress: Callable[[Progress], object] = lambda _: None,
         replaces: UUID | str | None = None,
         unattended: bool = False,
+        expected: Expected = NOTHING,
     ) -> ImportSummary:
         """Takes one file in, with the promise and the errors of the function of this name."""
         started = time.monotonic()
+        expected = expected_of(path, expected)
+        if mapping is None and reading == AS_IT_IS and replaces is None and expected == NOTHING:
+            named = name_delivery(path, source_system=source_system, batch_id=batch_id)
+            summary = self._known_already(path, named, started)
+            if summary is not None:
+                return summary
         about = {"source_system": source_system, "batch_id": batch_id, "mapping": mapping, "reading": reading}
         opened = self._ahead.take(path, **about)
         with opened.delivery:
-            return self._take_in(opened, started, on_progress, replaces, unattended)
+            return self._take_in(opened, expected, started, on_progress, replaces, unattended)
 
     def _take_in(
         self,
         opened: Opened,
+        expected: Expected,
         started: float,
         on_progress: Callable[[Progress], object],
         replaces: UUID | str | None,
@@ -161,23 +180,62 @@ class Importer:
         delivery = opened.delivery
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
+        Terms(delivery, expected).check_scan()
         replaced = None
         if replaces is not None:
             replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))
+        terms = Terms(delivery, expected, replaced)
+        drift: tuple[Drift, ...] = ()
         with self._worker.at_work() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
             self._takes_records = lease is not None
             if lease is not None:
                 with self._end_reported(lease):
+                    self._ledger.do(partial(terms.begin, lease=lease))
                     self._land_missing(delivery, lease, tally, on_progress, opened.rows)
-                    self._publish(lease, delivery.scan.records, replaced)
+                    drift = self._publish(lease, terms, tally)
             elif claim.is_duplicate and claim.run_id is not None and replaced is not None:
                 self._replace(claim.run_id, replaced)
         standing = None if claim.run_id is None else self._ledger.do(partial(run, run_id=claim.run_id))
         beside = self._ledger.do(lambda conn: beside_delivery(conn, *delivery.identity))
         return ImportSummary.of_run(
-            delivery, claim.status, standing, tally, beside=beside, dry_run=False, seconds=time.monotonic() - started
+            delivery,
+            claim.status,
+            standing,
+            tally,
+            beside=beside,
+            control_totals=terms.require(standing, tally.measured),
+            drift=drift,
+            dry_run=False,
+            seconds=time.monotonic() - started,
         )
+
+    def _known_already(self, path: str | os.PathLike[str], named: Named, started: float) -> ImportSummary | None:
+        """What the claim of a delivery that is completed would lead to, without the file being read; else None.
+
+        A file of a batch of which nothing was ever completed is not even hashed.
+        """
+        batch = (named.source_system, named.batch_id)
+        mapping = mapping_for(named.source_system, None)
+        is_file = os.path.isfile(path)  # noqa: PTH113 - unlike Path's it answers for an impossible path too
+        if not is_file or self._ledger.do(lambda conn: completed_of_batch(conn, *batch)) is None:
+            return None
+        try:
+            file_hash = compute_file_hash(path)
+        except OSError:
+            return None  # whoever reads it says why it cannot be read
+        with self._worker.at_work() as worker_id:
+            known = self._ledger.do(
+                lambda conn: IngestClaimClient(conn, worker_id).refuse_duplicate(*batch, file_hash, named.filename)
+            )
+        if known is None:
+            return None
+        _log.info("run %s of %s: duplicate", known, named.filename)
+        self._takes_records = False
+        standing = self._ledger.do(partial(run, run_id=known))
+        beside = self._ledger.do(lambda conn: beside_delivery(conn, *batch, file_hash))
+        seconds = time.monotonic() - started
+        return ImportSummary.of_duplicate(named, standing, mapping=mapping.name, beside=beside, seconds=seconds)
 
     def read_ahead(
         self,
@@ -232,7 +290,7 @@ class Importer:
         lease: Lease,
         tally: Tally,
         on_progress: Callable[[Progress], object],
-        rows: pl.DataFrame | None,
+        rows: Measured | None,
     ) -> None:
         """Lands the chunks that earlier attempts have not landed, telling of each; `rows` are those of the only one."""
         is_first = lease.attempt == 1
@@ -250,7 +308,7 @@ class Importer:
                 on_progress(Progress(before + tally.records, delivery.scan.records))
 
     def _land_all(
-        self, delivery: Delivery, chunks: list[Chunk], lease: Lease, rows: pl.DataFrame | None
+        self, delivery: Delivery, chunks: list[Chunk], lease: Lease, rows: Measured | None
     ) -> Generator[Tally]:
         """Lands the chunks, `workers` at a time; yields as they get done. Ended early, it waits for those under way."""
         pending: list[Future[Tally]] = [
@@ -265,15 +323,28 @@ class Importer:
                 wait(under_way)
             raise
 
-    def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease, read: pl.DataFrame | None) -> Tally:
-        rows = delivery.rows(chunk) if read is None else read
-        self._ledger.do(lambda conn: land(conn, lease, chunk, rows))
-        return Tally.of(rows)
+    def _land_chunk(self, delivery: Delivery, chunk: Chunk, lease: Lease, read: Measured | None) -> Tally:
+        rows, measured = delivery.measured(chunk) if read is None else read
+        self._ledger.do(lambda conn: land(conn, lease, chunk, rows, measured))
+        return Tally.of(rows, measured)
 
-    def _publish(self, lease: Lease, expected: int, replaced: UUID | None) -> None:
-        result = self._ledger.do(
-            lambda conn: IngestClaimClient(conn, lease=lease).reconcile(lease.run_id, expected, replaces=replaced)
-        )
+    def _publish(self, lease: Lease, terms: Terms, tally: Tally) -> tuple[Drift, ...]:
+        drift = self._ledger.do(partial(terms.judge, lease=lease))
+        earlier = self._ledger.do(terms.earlier)
+
+        def publish(conn: psycopg.Connection[Any]) -> tuple[ReconcileResult, tuple[Drift, ...]]:
+            try:
+                # strict: what the publication tells of duplicates may still take it back
+                with conn.transaction() if terms.expected.strict else nullcontext():
+                    client = IngestClaimClient(conn, lease=lease)
+                    result = client.reconcile(lease.run_id, terms.delivery.scan.records, replaces=terms.replaced)
+                    return result, terms.judge_published(conn, lease, earlier) if result.is_valid else ()
+            except LeaseLost:
+                if terms.expected.strict:  # within a transaction the client could not
+                    record_refusal(conn, lease, "reconcile")
+                raise
+
+        result, of_publication = self._ledger.do(publish)
         if not result.is_valid:
             standing = self._ledger.do(partial(run, run_id=lease.run_id))
             if standing["status"] == "rolled_back":
@@ -281,10 +352,12 @@ class Importer:
                     f"run {lease.run_id} was rolled back meanwhile, nothing of it is active:"
                     f" {standing['rollback_reason']}"
                 )
+            self._ledger.do(lambda conn: terms.refused(conn, lease.run_id, tally.measured))
             raise RunFailed(
                 f"expected {result.expected_count} records, landed {result.actual_count}: nothing of run {lease.run_id}"
                 " is active; import the file again, and if that fails too, report it with `moat show`"
             )
+        return drift + of_publication
 
     def _replace(self, run_id: UUID, replaced: UUID) -> None:
         """Puts a run that was completed before in the place of the other, unless it has that place already."""
@@ -302,6 +375,12 @@ class Importer:
         except SourceChanged:
             self._report(lease, "SOURCE_CHANGED")
             raise
+        except ControlTotalMismatch:
+            self._report(lease, "CONTROL_TOTAL_MISMATCH")  # no news where that failed the publication
+            raise
+        except Drifted as drifted:
+            self._report(lease, "DRIFT", findings=drifted.findings)
+            raise
         except Exception as fault:
             self._report(lease, type(fault).__name__, getattr(fault, "sqlstate", None))
             reason = str(fault) if isinstance(fault, MoatError) else describe_error(fault)
@@ -312,9 +391,9 @@ class Importer:
             self._report(lease, "INTERRUPTED")
             raise
 
-    def _report(self, lease: Lease, code: str, sqlstate: str | None = None) -> None:
+    def _report(self, lease: Lease, code: str, sqlstate: str | None = None, **more: Any) -> None:
         # Where even this cannot be said (the server is gone), the lease goes stale and the run is taken over then.
-        details = {"fatal": True, "code": code, "sqlstate": sqlstate}
+        details = {"fatal": True, "code": code, "sqlstate": sqlstate, **more}
         with suppress(MoatError, psycopg.Error), self._ledger.in_a_hurry():
             self._ledger.do(
                 lambda conn: IngestClaimClient(conn, lease=lease).finalize(lease.run_id, 0, 0, 0, 0, details)

@@ -8,13 +8,16 @@ from uuid import UUID
 
 import polars as pl
 
+from plaintiff_moat.acceptance import Terms
 from plaintiff_moat.delivery import Delivery, open_delivery
 from plaintiff_moat.errors import NotReleased
+from plaintiff_moat.expected import NOTHING, Expected, expected_of
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.runs import beside_delivery, count_active_keys, live_run_of_delivery
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
+from plaintiff_moat.rows.measure import Measure
 from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.summary import ImportSummary, Tally
 
@@ -34,23 +37,27 @@ def preview_file(
     limit: int | None = None,
     replaces: UUID | str | None = None,
     unattended: bool = False,
+    expected: Expected = NOTHING,
 ) -> ImportSummary:
     """What `import_file` would insert, skip and reject if it ran now. Writes nothing.
 
     `claim_status` is the answer that a claim would get now. With `limit`, only the first so many records are read.
-    Raises BadInput, BadMapping, DatabaseUnreachable, DatabaseNotMigrated, NoSuchRun, WrongRun and NotReleased as the
-    import would.
+    Raises BadInput, BadMapping, DatabaseUnreachable, DatabaseNotMigrated, NoSuchRun, WrongRun, NotReleased,
+    ControlTotalMismatch and Drifted as the import would; with `limit` no total amount is known.
     """
     started = time.monotonic()
     database = resolve(database)
+    expected = expected_of(path, expected)
     with open_delivery(
         path, source_system=source_system, batch_id=batch_id, mapping=mapping, reading=reading
     ) as delivery:
-        return _previewed(delivery, database, started, limit, replaces, unattended)
+        Terms(delivery, expected).check_scan()
+        return _previewed(delivery, expected, database, started, limit, replaces, unattended)
 
 
 def _previewed(
     delivery: Delivery,
+    expected: Expected,
     database: Database,
     started: float,
     limit: int | None,
@@ -63,8 +70,8 @@ def _previewed(
     tally = Tally()
     keys: list[pl.Series] = []
     is_duplicate = _claim_status(live) is ClaimStatus.DUPLICATE  # of which an import would read no record either
-    for rows in _first_rows(delivery, 0 if is_duplicate else limit):
-        tally.add(Tally.of(rows))
+    for rows, measured in _first_rows(delivery, 0 if is_duplicate else limit):
+        tally.add(Tally.of(rows, measured))
         keys.append(rows.get_column("dedupe_key").drop_nulls())
     distinct = pl.concat(keys).unique() if keys else pl.Series("dedupe_key", dtype=pl.String)
 
@@ -82,7 +89,10 @@ def _previewed(
             count_active_keys(conn, held.slice(first, KEYS_A_QUERY).to_list())
             for first in range(0, held.len(), KEYS_A_QUERY)
         )
-    inserted = distinct.len() - known
+        inserted = distinct.len() - known
+        terms = Terms(delivery, expected, replaced)
+        whole = tally.measured if tally.records == delivery.scan.records else None
+        drift = terms.preview(conn, tally.measured, tally.records - tally.errored - inserted) if tally.measured else ()
     counts = (
         dict(live)
         if live and is_duplicate
@@ -94,22 +104,31 @@ def _previewed(
             "rows_inserted": inserted,
             "rows_skipped": tally.records - tally.errored - inserted,
             "rows_errored": tally.errored,
+            "found_total": whole.total if whole else None,
         }
     )
     counts["replaces"] = replaced
     return ImportSummary.of_run(
-        delivery, _claim_status(live), counts, tally, beside=beside, dry_run=True, seconds=time.monotonic() - started
+        delivery,
+        _claim_status(live),
+        counts,
+        tally,
+        beside=beside,
+        control_totals=terms.require(counts, whole),
+        drift=drift,
+        dry_run=True,
+        seconds=time.monotonic() - started,
     )
 
 
-def _first_rows(delivery: Delivery, limit: int | None) -> Iterator[pl.DataFrame]:
+def _first_rows(delivery: Delivery, limit: int | None) -> Iterator[tuple[pl.DataFrame, Measure]]:
     left = delivery.scan.records if limit is None else limit
     for chunk in delivery.scan.chunks:
         if left <= 0:
             return
-        rows = delivery.rows(chunk).head(left)
+        rows, measured = delivery.measured(chunk, left)
         left -= rows.height
-        yield rows
+        yield rows, measured
 
 
 def _claim_status(live: Mapping[str, Any] | None) -> ClaimStatus:

@@ -3,12 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import polars as pl
 
 from plaintiff_moat.delivery import Delivery
+from plaintiff_moat.drift import Drift
+from plaintiff_moat.expected import ControlTotals
+from plaintiff_moat.naming import Named
+from plaintiff_moat.rows.measure import Measure
 from plaintiff_moat.source import Dialect
 
 __all__ = ["ImportSummary", "Reject", "Tally"]
@@ -35,9 +40,10 @@ class Tally:
     errored: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
+    measured: Measure | None = None
 
     @classmethod
-    def of(cls, rows: pl.DataFrame) -> "Tally":
+    def of(cls, rows: pl.DataFrame, measured: Measure | None = None) -> "Tally":
         """The tally of one chunk."""
         rejected = rows.filter(pl.col("error_code").is_not_null())
         first = rejected.head(FIRST_REJECTS).select(
@@ -50,6 +56,7 @@ class Tally:
             errored=rejected.height,
             first_rejects=[Reject(*values) for values in first.iter_rows()],
             warnings=Counter(dict(codes.iter_rows())),
+            measured=measured,
         )
 
     def add(self, other: "Tally") -> None:
@@ -57,6 +64,8 @@ class Tally:
         self.records += other.records
         self.errored += other.errored
         self.warnings += other.warnings
+        if other.measured is not None:
+            self.measured = other.measured if self.measured is None else self.measured + other.measured
         self.first_rejects = sorted(self.first_rejects + other.first_rejects, key=lambda reject: reject.row_number)[
             :FIRST_REJECTS
         ]
@@ -69,11 +78,13 @@ class ImportSummary:
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
     of records; `seconds` is wall-clock time. `container` names what the file's text was taken out of, and is None for a
     plain file. `dialect` is how the text is written, `header_line` the physical line of its header: what stands before
-    it is no record. `unmapped` names the columns that go to `extra`. `first_rejects` and
-    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
-    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any;
-    `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt` above 1
-    continued a run of which earlier attempts had landed `landed_before` records.
+    it is no record. `unmapped` names the columns that go to `extra`. None of the three is told of a duplicate, which
+    need not be read. `first_rejects` and `warnings` (code -> records) tell of the records that this call has read.
+    `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same batch with other
+    bytes, if any; `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt`
+    above 1 continued a run of which earlier attempts had landed `landed_before` records.
+    `total_amount` is the sum of all amounts of the file, duplicates and rejects included, `control_totals` what was
+    expected of it beside what was found, and `drift` how it differs from those before it.
     """
 
     filename: str
@@ -91,8 +102,8 @@ class ImportSummary:
     rows_skipped: int
     rows_errored: int
     seconds: float
-    dialect: Dialect
-    header_line: int
+    dialect: Dialect | None
+    header_line: int | None
     unmapped: tuple[str, ...]
     first_rejects: tuple[Reject, ...]
     warnings: dict[str, int]
@@ -102,6 +113,9 @@ class ImportSummary:
     predecessor_undone: str | None
     attempt: int | None
     landed_before: int
+    total_amount: Decimal | None
+    control_totals: ControlTotals | None
+    drift: tuple[Drift, ...]
 
     @classmethod
     def of_run(
@@ -112,6 +126,8 @@ class ImportSummary:
         tally: Tally,
         *,
         beside: Mapping[str, Any],
+        control_totals: ControlTotals | None,
+        drift: tuple[Drift, ...],
         dry_run: bool,
         seconds: float,
     ) -> "ImportSummary":
@@ -137,9 +153,9 @@ class ImportSummary:
             rows_skipped=counts.get("rows_skipped", 0),
             rows_errored=counts.get("rows_errored", 0),
             seconds=round(seconds, 3),
-            dialect=delivery.scan.dialect,
-            header_line=delivery.scan.header_line,
-            unmapped=delivery.mapping.unmapped(delivery.scan.header),
+            dialect=None if claim_status == "duplicate" else delivery.scan.dialect,
+            header_line=None if claim_status == "duplicate" else delivery.scan.header_line,
+            unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.scan.header),
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
             replaces=counts.get("replaces"),
@@ -148,4 +164,44 @@ class ImportSummary:
             predecessor_undone=beside["predecessor_undone"],
             attempt=counts.get("attempt"),
             landed_before=counts.get("rows_fetched", 0) - tally.records if takes_in else 0,
+            total_amount=counts.get("found_total"),
+            control_totals=control_totals,
+            drift=drift,
+        )
+
+    @classmethod
+    def of_duplicate(
+        cls, named: Named, run: Mapping[str, Any], *, mapping: str, beside: Mapping[str, Any], seconds: float
+    ) -> "ImportSummary":
+        """The summary of a delivery that `run` has completed: the one that its claim would lead to."""
+        return cls(
+            filename=named.filename,
+            container=None,
+            source_system=named.source_system,
+            batch_id=named.batch_id,
+            mapping=mapping,
+            file_hash=run["file_hash"],
+            dry_run=False,
+            run_id=run["id"],
+            claim_status="duplicate",
+            status=run["status"],
+            rows_fetched=run["rows_fetched"],
+            rows_inserted=run["rows_inserted"],
+            rows_skipped=run["rows_skipped"],
+            rows_errored=run["rows_errored"],
+            seconds=round(seconds, 3),
+            dialect=None,
+            header_line=None,
+            unmapped=(),
+            first_rejects=(),
+            warnings={},
+            replaces=run["replaces"],
+            other_delivery=beside["other_delivery"],
+            predecessor=beside["predecessor"],
+            predecessor_undone=beside["predecessor_undone"],
+            attempt=run["attempt"],
+            landed_before=0,
+            total_amount=run["found_total"],
+            control_totals=None,
+            drift=(),
         )

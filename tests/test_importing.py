@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 from import_steps import active, counts, everything
 
+from plaintiff_moat import delivery
 from plaintiff_moat.delivery import open_delivery
 from plaintiff_moat.errors import (
     BadInput,
@@ -45,6 +47,28 @@ def test_the_same_file_again_is_a_duplicate(
     first, second = import_file(path, database), import_file(path, database)
     assert (second.claim_status, second.run_id, counts(second)) == ("duplicate", first.run_id, (1, 1, 0, 0))
     assert active(conn) == {"Ada"}
+
+
+def test_a_duplicate_is_known_before_it_is_read(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the hash of its bytes alone; summary and event are those of a claim, and what was undone is no duplicate."""
+    path = csv_file("a.csv", ["Ada"])
+    first = import_file(path, database)
+    claimed = import_file(path, database, mapping="generic")  # who names a mapping has the file read by it
+    with monkeypatch.context() as unread:
+        unread.setattr(delivery, "scan", lambda *_, **__: pytest.fail("the file was read"))
+        known = import_file(path, database)
+    assert known == replace(claimed, seconds=known.seconds)
+    events = conn.execute(
+        "select event, attempt, details from ingest.run_events where import_run_id = %s order by seq desc limit 2",
+        [first.run_id],
+    ).fetchall()
+    assert events[0] == events[1]
+    assert events[0][0] == "duplicate_blocked"
+    IngestClaimClient(conn).rollback(first.run_id, "wrong file")
+    again = import_file(path, database)
+    assert (again.claim_status, again.run_id != first.run_id) == ("claimed", True)
 
 
 def test_every_record_has_one_outcome(

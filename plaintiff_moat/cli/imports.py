@@ -42,6 +42,19 @@ def _shared_options(command: _Command) -> _Command:
                 callback=not_blank,
                 help="Undo this run in the same commit: the file takes its place.",
             ),
+            click.option(
+                "--expect-rows",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="Take the file only if it has N records; see FILE.manifest.json in the runbook.",
+            ),
+            click.option(
+                "--expect-total",
+                metavar="AMOUNT",
+                callback=not_blank,
+                help="Take the file only if the judgment amounts of all its records sum up to this, to the cent.",
+            ),
+            click.option("--strict", is_flag=True, help="Refuse a file that differs from those before it."),
             click.option("--limit", type=click.IntRange(min=1), help="Look at the first N records only (dry run)."),
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
@@ -97,6 +110,9 @@ def _import_all(
     patience: float,
     as_json: bool,
     verbose: bool,
+    expect_rows: int | None,
+    expect_total: str | None,
+    strict: bool,
     **about_the_file: Any,
 ) -> Exit:
     """Imports or previews each file; one bad file stops no other, and the worst exit code is the answer."""
@@ -106,19 +122,23 @@ def _import_all(
 
     from plaintiff_moat.cli.output import progress
     from plaintiff_moat.cli.summaries import outcomes
+    from plaintiff_moat.expected import Expected, amount_of
     from plaintiff_moat.folder import files_at, take_each
     from plaintiff_moat.importer import Importer
     from plaintiff_moat.ledger.connect import resolve
-    from plaintiff_moat.preview import preview_file
 
     about_the_file["reading"] = reading_of(about_the_file)
     _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
+    total = None if expect_total is None else amount_of(expect_total)
+    about_the_file["expected"] = Expected(rows=expect_rows, total=total, strict=strict)
     database = resolve(db)
     worst = Exit.DONE
     with Importer(database, worker_id=worker_id, patience=patience) as importer:
 
         def take(file: Path, *, unattended: bool) -> "ImportSummary":
             if not commit:
+                from plaintiff_moat.preview import preview_file
+
                 return preview_file(file, database, limit=limit, unattended=unattended, **about_the_file)
             with progress(file.name) as on_progress:
                 return importer.import_file(file, on_progress=on_progress, unattended=unattended, **about_the_file)
@@ -133,6 +153,8 @@ def _import_all(
                 raise click.UsageError("--replaces is for one file: a run has one successor")
             if files is not None and about_the_file["batch_id"]:
                 raise click.UsageError("--batch-id names one delivery: give a file, not a folder or a pattern")
+            if about_the_file["expected"].says_something and (files is not None or len(paths) > 1):
+                raise click.UsageError("--expect-rows and --expect-total are of one file: put a manifest beside each")
             with outcomes(path, is_single=files is None, as_json=as_json) as show:
                 # a file given alone is somebody's decision, one of many is not
                 unattended = files is not None or len(paths) > 1

@@ -27,7 +27,7 @@ _WIDE = 200
 
 
 def show_json(value: Any) -> None:
-    """One line of JSON on stdout; ids as text, times in ISO 8601."""
+    """One line of JSON on stdout; ids and amounts as text, times in ISO 8601."""
     click.echo(json.dumps(_shown(value), ensure_ascii=False))
 
 
@@ -37,7 +37,7 @@ def _shown(value: Any) -> Any:
         case None | bool() | int() | float():
             return value
         case Decimal():
-            return float(value)
+            return str(value)  # an amount, exact to the cent, which a number of JSON need not be
         case datetime():
             return value.isoformat()
         case dict():

@@ -11,6 +11,7 @@ import click
 from plaintiff_moat.cli.output import show_json
 from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.errors import MoatError
+from plaintiff_moat.expected import ControlTotals
 from plaintiff_moat.folder import Outcome
 from plaintiff_moat.redaction import redact
 from plaintiff_moat.summary import ImportSummary, Reject
@@ -113,6 +114,8 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
             reason = harmless(summary.predecessor_undone or "")
             click.echo(f"  {again}: run {summary.predecessor} of the same bytes was rolled back ({reason})")
         _show_counts(summary)
+    if summary.control_totals:
+        _show_control_totals(summary.control_totals)
     if summary.replaces:
         click.echo(f"  {'would replace' if summary.dry_run else 'replaces'} run {summary.replaces}")
     if summary.other_delivery and summary.other_delivery != summary.replaces:
@@ -140,7 +143,8 @@ def _headline(summary: ImportSummary) -> str:
 
 
 def _show_counts(summary: ImportSummary) -> None:
-    header = f"; the header is line {summary.header_line}, before it are no records" if summary.header_line > 1 else ""
+    at = summary.header_line or 1
+    header = f"; the header is line {at}, before it are no records" if at > 1 else ""
     click.echo(f"  read as {harmless(str(summary.dialect))}{header}")
     would = "would be " if summary.dry_run else ""
     for label, count in (
@@ -150,6 +154,7 @@ def _show_counts(summary: ImportSummary) -> None:
         (f"{would}failed", summary.rows_errored),
     ):
         click.echo(f"  {label:<18}{count:>12,}")
+    _show_comparison(summary)
     if summary.rows_errored == summary.rows_fetched:
         click.echo("  no record of the file is valid: look at the failed records before anything else")
     if summary.unmapped:
@@ -165,6 +170,29 @@ def _show_counts(summary: ImportSummary) -> None:
     for (code, message), lines in alike.items():
         click.echo(f"    {code:<24}{harmless(message)}")
         click.echo(f"      {len(lines)} on line{'' if len(lines) == 1 else 's'} {', '.join(lines)}")
+
+
+def _show_comparison(summary: ImportSummary) -> None:
+    """The sum to hold against the vendor's, and how the file differs from those before it."""
+    if summary.total_amount is not None:
+        click.echo(f"  {'total amount':<18}{summary.total_amount:>15,.2f}")
+    for drift in summary.drift:
+        if drift.code != "NO_VALID_RECORD":  # which is told next
+            where = f" {harmless(drift.column)}:" if drift.column else ""
+            click.echo(f"  unlike earlier files, {drift.code}:{where} {drift.message}")
+
+
+def _show_control_totals(totals: ControlTotals) -> None:
+    """What the vendor said; a file of which it does not hold has no summary."""
+    said = [
+        *([f"{totals.rows:,} records"] if totals.rows is not None else []),
+        *([f"total amount {totals.total:,.2f}"] if totals.total is not None else []),
+        *(["SHA-256"] if totals.sha256 is not None else []),
+    ]
+    open_total = totals.total is not None and totals.found_total is None
+    click.echo(
+        f"  control totals hold: {', '.join(said)}{'; the total amount was not summed up' if open_total else ''}"
+    )
 
 
 def _lines(reject: Reject) -> str:

@@ -33,6 +33,8 @@ _KINDS = {
     "replacement",
     "released",
     "unattended_refused",
+    "control_totals_stated",
+    "drifted",
 }
 
 
@@ -123,6 +125,11 @@ class RunChain:
     def details(self, kind: str) -> dict[str, Any]:
         """What the run's last event of this kind says; nothing where there is none."""
         return details_of(self.last_of[kind]) if kind in self.last_of else {}
+
+    def found_total(self) -> str | None:
+        """What the amounts summed up to when the run was last held against its control totals."""
+        last = self._last(("completed", "failed", "control_totals_stated"))
+        return details_of(last).get("found_total") if last else None
 
     def _last(self, kinds: Iterable[str]) -> Event | None:
         said = [self.last_of[kind] for kind in kinds if kind in self.last_of]

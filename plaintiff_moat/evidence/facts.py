@@ -15,7 +15,8 @@ class RunFacts:
     """The columns of a run that evidence speaks of, as they are stored.
 
     Times are UTC, in the form in which jsonb writes them. `error_details` are those of a run that is failed, without
-    nulls: of any other they are what its holder reported last, which no event repeats.
+    nulls: of any other they are what its holder reported last, which no event repeats. Amounts are text, such as
+    1,234.50.
     """
 
     run: str
@@ -43,6 +44,10 @@ class RunFacts:
     replaces: str | None
     replaced_by: str | None
     error_details: Any
+    control_rows: int | None
+    control_total: str | None
+    control_sha256: str | None
+    found_total: str | None
 
     @property
     def was_published(self) -> bool:
@@ -64,12 +69,16 @@ class ChunkFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recount:
-    """The landed rows of a run, counted again: all, rejects, the highest row number, those that represent their key."""
+    """The landed rows of a run, counted again: all, rejects, the highest row number, those that represent their key.
+
+    `total` is the sum of all its amounts as text, None where the profile of a chunk is missing.
+    """
 
     landed: int
     rejected: int
     last_row: int
     represented: int
+    total: str | None
 
 
 def chunks_digest(chunks: Iterable[ChunkFacts]) -> str | None:

@@ -52,6 +52,10 @@ def _ended(chain: RunChain) -> Iterator[tuple[str, str, object, str]]:
     yield "REPLACEMENT", "replaces", chain.details("replacement").get("replaces"), "event replacement says"
     withheld = undone.get("withheld", False) and "released" not in chain.last_of
     yield "RELEASE", "withheld", withheld, "events rolled_back and released say"
+    stated = chain.details("control_totals_stated").get("control_totals", {})
+    for column, name in (("control_rows", "rows"), ("control_total", "total_amount"), ("control_sha256", "sha256")):
+        yield "CONTROL_TOTALS", column, stated.get(name), "the last event control_totals_stated says"
+    yield "CONTROL_TOTALS", "found_total", chain.found_total(), "the last event completed or failed says"
 
 
 def _differs(stored: object, said: object) -> bool:
@@ -96,9 +100,25 @@ def check_counts(run: RunFacts, recount: Recount, chunks: Sequence[ChunkFacts]) 
     for name, value in counted.items():
         if getattr(run, name) != value:
             yield Finding("RECOUNT", run.run, f"column {name}", f"{value} by recount", str(getattr(run, name)))
+    yield from _control_totals(run, recount)
     if run.status == "completed" and run.expected_count not in {None, recount.landed}:
         where = "column expected_count"
         yield Finding("RECOUNT", run.run, where, f"{recount.landed} by recount", str(run.expected_count))
+
+
+def _control_totals(run: RunFacts, recount: Recount) -> Iterator[Finding]:
+    if run.found_total is not None and run.found_total != recount.total:
+        expected = f"{recount.total} by recount"
+        yield Finding("CONTROL_TOTALS", run.run, "column found_total", expected, run.found_total)
+    if run.status != "completed":
+        return
+    for column, stated, found in (
+        ("control_rows", run.control_rows, run.rows_fetched),
+        ("control_total", run.control_total, run.found_total),
+        ("control_sha256", run.control_sha256, run.file_hash),
+    ):
+        if stated not in {None, found}:
+            yield Finding("CONTROL_TOTALS", run.run, f"column {column}", f"{found} as found", str(stated))
 
 
 def check_chunks(run: RunFacts, chain: RunChain, chunks: Sequence[ChunkFacts]) -> Iterator[Finding]:

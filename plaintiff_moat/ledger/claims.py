@@ -146,6 +146,23 @@ class IngestClaimClient:
             raise NotReleased(run_id)
         return ClaimResult(run_id=run_id, status=ClaimStatus(status), attempt=attempt)
 
+    def refuse_duplicate(
+        self, source_system: str, source_batch_id: str, file_hash: str, filename: str | None = None
+    ) -> UUID | None:
+        """The run that has completed exactly this delivery, recorded as its claim would be; else None.
+
+        Grants nothing, whatever the answer: a delivery that is not completed is to be claimed.
+        """
+        (run_id,) = self._call(
+            "refuse_duplicate",
+            source_system=source_system,
+            source_batch_id=source_batch_id,
+            file_hash=file_hash,
+            filename=redact(filename),
+            worker_id=self.worker_id,
+        )
+        return None if run_id is None else UUID(str(run_id))
+
     def lease(self, run_id: UUID) -> Lease:
         """The lease that this client was granted. Raises KeyError when it was not."""
         return Lease(run_id, self._attempts[run_id], self.worker_id)

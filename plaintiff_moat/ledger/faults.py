@@ -12,6 +12,7 @@ from psycopg import errors as pg
 
 from plaintiff_moat.errors import (
     BadInput,
+    ControlTotalMismatch,
     DatabaseAway,
     DatabaseFull,
     DatabaseNotMigrated,
@@ -31,6 +32,7 @@ _OWN_SQLSTATES: dict[str, type[MoatError]] = {
     "ML005": NoSuchRun,
     "ML007": BadInput,
     "ML009": WrongRun,
+    "ML010": ControlTotalMismatch,
 }
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 # the session is over: connection exceptions, shutdown, crash, a database dropped, timeouts that end a session

@@ -1,16 +1,19 @@
 """Landing: a chunk's frame goes into `landed_rows` in one transaction, or not at all."""
 
 from io import BytesIO
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-import polars as pl
 import psycopg
 
 from plaintiff_moat.errors import LeaseLost
 from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.leases import Lease, record_refusal
+from plaintiff_moat.ledger.profiles import ChunkMeasure, note_chunk
 from plaintiff_moat.ledger.queries import query
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["land", "landed_chunks"]
 
@@ -32,12 +35,22 @@ class Chunk(Protocol):
     def digest(self) -> str: ...
 
 
-def land(conn: psycopg.Connection[Any], lease: Lease, chunk: Chunk, frame: pl.DataFrame) -> None:
+def land(
+    conn: psycopg.Connection[Any],
+    lease: Lease,
+    chunk: Chunk,
+    frame: "pl.DataFrame",
+    measured: ChunkMeasure | None = None,
+) -> None:
     """Lands the chunk's records; a chunk that is landed already stays as it is.
+
+    What it looks like as a whole is kept with it; of a run whose chunks were landed without, no total amount is known.
 
     `frame` has one row per record with the columns of `landed_rows` from row_number on, in their order. Raises
     LeaseLost, keeps nothing of the chunk, and records the refusal, once the lease is lost.
     """
+    import polars as pl  # noqa: PLC0415 - a third of a second, of which a duplicate needs nothing
+
     rows = frame.select(
         pl.lit(str(lease.run_id)).alias("import_run_id"),
         pl.lit(lease.attempt).alias("attempt"),
@@ -51,6 +64,8 @@ def land(conn: psycopg.Connection[Any], lease: Lease, chunk: Chunk, frame: pl.Da
             if _open(cursor, lease, chunk):
                 with cursor.copy(query("copy_landed_rows")) as copy:
                     copy.write(encoded.getbuffer())
+                if measured is not None:
+                    note_chunk(conn, lease, chunk.number, measured)
     except LeaseLost:
         record_refusal(conn, lease, "land")
         raise

@@ -14,6 +14,7 @@ from plaintiff_moat.ledger.queries import query
 __all__ = [
     "Row",
     "beside_delivery",
+    "completed_of_batch",
     "count_active_keys",
     "find_run",
     "latest_runs",
@@ -95,6 +96,12 @@ def beside_delivery(conn: psycopg.Connection[Any], source_system: str, source_ba
         file_hash=file_hash,
     )
     return row
+
+
+def completed_of_batch(conn: psycopg.Connection[Any], source_system: str, source_batch_id: str) -> UUID | None:
+    """The completed run of the batch that was published last, whatever its bytes, if there is one."""
+    found: UUID | None = beside_delivery(conn, source_system, source_batch_id, file_hash="")["other_delivery"]
+    return found
 
 
 def count_active_keys(conn: psycopg.Connection[Any], keys: Sequence[str]) -> int:

@@ -21,7 +21,8 @@ from plaintiff_moat.source.text import TextDecoder, file_bytes
 
 __all__ = ["CHUNK_BYTES", "scan"]
 
-CHUNK_BYTES = 16 << 20
+# Client memory and CPU time of 1,000,000 records by two workers: 16 MiB 586 MB; 4 MiB 252 MB and a tenth more time.
+CHUNK_BYTES = 6 << 20
 
 
 def scan(

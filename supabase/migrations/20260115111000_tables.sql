@@ -69,6 +69,10 @@ create table ingest.import_runs (
     release_reason text,
     replaces uuid,
     replaced_by uuid,
+    control_rows integer,
+    control_total numeric(20, 2),
+    control_sha256 text,
+    found_total numeric(20, 2),
     constraint import_runs_names_are_given check (source_system <> '' and source_batch_id <> '' and file_hash <> ''),
     constraint import_runs_counts_are_not_negative check (
         rows_fetched >= 0 and rows_inserted >= 0 and rows_skipped >= 0 and rows_errored >= 0
@@ -87,6 +91,13 @@ create table ingest.import_runs (
     ),
     constraint import_runs_withheld_is_rolled_back check (status = 'rolled_back' or not withheld),
     constraint import_runs_replaced_is_rolled_back check (status = 'rolled_back' or replaced_by is null),
+    constraint import_runs_control_rows_hold check (
+        status <> 'completed' or control_rows is null or rows_fetched = control_rows
+    ),
+    constraint import_runs_control_total_holds check (
+        status <> 'completed' or control_total is null or found_total is not distinct from control_total
+    ),
+    constraint import_runs_control_sha256_holds check (control_sha256 is null or file_hash = control_sha256),
     constraint import_runs_replaces_another check (replaces <> id and replaced_by <> id)
 );
 
@@ -142,6 +153,12 @@ comment on column ingest.import_runs.withheld is
 comment on column ingest.import_runs.release_reason is 'Why an unattended import may take the file in again.';
 comment on column ingest.import_runs.replaces is 'The run that was undone when this one took its place.';
 comment on column ingest.import_runs.replaced_by is 'The run that took this one''s place.';
+comment on column ingest.import_runs.control_rows is 'How many records the file has by the vendor''s word; null when nothing was said.';
+comment on column ingest.import_runs.control_total is 'What its amounts sum up to by the vendor''s word; null when nothing was said.';
+comment on column ingest.import_runs.control_sha256 is 'SHA-256 of the file by the vendor''s word; null when nothing was said.';
+comment on column ingest.import_runs.found_total is
+    'Sum of the amounts of all its records, duplicates and rejects included, when its counts were reconciled last; null where'
+    ' that is not known.';
 
 create table ingest.landed_rows (
     import_run_id uuid not null,

@@ -18,7 +18,7 @@ create table ingest.run_events (
     constraint run_events_kinds check (event in (
         'created', 'claimed', 'reclaimed', 'taken_over', 'duplicate_blocked', 'in_progress_refused', 'failed',
         'completed', 'reconciled', 'reconciliation_failed', 'counts_corrected', 'rolled_back', 'write_refused',
-        'replacement', 'released', 'unattended_refused'
+        'replacement', 'released', 'unattended_refused', 'control_totals_stated', 'drifted'
     )),
     constraint run_events_hold_no_numbers check (ingest.redact(details) = details)
 );

@@ -192,7 +192,9 @@ begin
     then
         v_event := new.status::text;
         v_details := case new.status
-            when 'failed' then jsonb_build_object('error_details', new.error_details)
+            when 'failed' then jsonb_build_object(
+                'error_details', new.error_details, 'found_total', ingest._amount_text(new.found_total)
+            )
             when 'rolled_back' then jsonb_build_object(
                 'from_status', old.status,
                 'reason', new.rollback_reason,
@@ -207,7 +209,9 @@ begin
                 'rows_errored', new.rows_errored,
                 'publish_seq', new.publish_seq,
                 'completed_at', new.completed_at at time zone 'UTC',
-                'chunks_digest', ingest._chunks_digest(new.id)
+                'chunks_digest', ingest._chunks_digest(new.id),
+                'found_total', ingest._amount_text(new.found_total),
+                'control_totals', ingest._control_totals(new)
             )
         end;
     elsif new.replaces is distinct from old.replaces then

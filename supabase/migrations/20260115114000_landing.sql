@@ -131,7 +131,14 @@ as $$
 declare
     v_landed record;
     v_run ingest.import_runs;
+    v_has_other_names boolean := false;
+    -- the rows of a file have the same columns: those of one row are mostly all
+    v_names text[] := array(
+        select jsonb_object_keys(one.extra)
+        from (select l.extra from landed as l where jsonb_typeof(l.extra) = 'object' limit 1) as one
+    );
 begin
+    -- One pass over the rows finds all that is asked of them: each further one costs a tenth of the COPY.
     for v_landed in
         select
             l.import_run_id,
@@ -139,7 +146,12 @@ begin
             l.chunk_no,
             count(*) as records,
             min(l.row_number) as first_row,
-            max(l.row_number) as last_row
+            max(l.row_number) as last_row,
+            bool_or(l.extra - v_names <> '{}') filter (where jsonb_typeof(l.extra) = 'object') as has_other_names,
+            array_agg(l.warnings::text) filter (where l.warnings <> '{}') as warnings,
+            array_agg(l.error_code) filter (where l.error_code is not null) as codes,
+            array_agg(l.error_message) filter (where l.error_code is not null) as messages,
+            array_agg(l.raw_payload) filter (where l.error_code is not null) as payloads
         from landed as l
         group by l.import_run_id, l.attempt, l.chunk_no
     loop
@@ -163,13 +175,36 @@ begin
             raise exception 'the rows are not those that open_chunk announced for chunk %', v_landed.chunk_no
                 using errcode = 'ML006';
         end if;
+
+        perform ingest._require_redacted(
+            v_landed.codes || v_landed.messages || array(
+                select distinct held.warning
+                from (select distinct sent.warnings from unnest(v_landed.warnings) as sent (warnings)) as sent
+                cross join lateral unnest(sent.warnings::text[]) as held (warning)
+            ),
+            v_landed.payloads
+        );
+        v_has_other_names := v_has_other_names or coalesce(v_landed.has_other_names, false);
     end loop;
+
+    if v_has_other_names then
+        v_names := array(
+            select distinct jsonb_object_keys(case jsonb_typeof(l.extra) when 'object' then l.extra end) from landed as l
+        );
+    end if;
+    v_names := ingest._sensitive_names(v_names);
+    if cardinality(v_names) > 0 then
+        perform ingest._require_masked(array(
+            select l.extra -> sensitive.name from landed as l cross join unnest(v_names) as sensitive (name)
+        ));
+    end if;
     return null;
 end
 $$;
 
 comment on function ingest._guard_landing() is
-    'Refuses rows without a current lease, and rows that are not exactly an announced chunk.';
+    'Refuses rows without a current lease, rows that are not exactly an announced chunk, and rows that tell a number or a'
+    ' sensitive column in clear.';
 
 create trigger landed_rows_guard
 after insert on ingest.landed_rows
@@ -177,7 +212,8 @@ referencing new table as landed
 for each statement execute function ingest._guard_landing();
 
 alter table ingest.landed_rows enable always trigger landed_rows_guard;
-comment on trigger landed_rows_guard on ingest.landed_rows is 'Rows land under a current lease and as the chunk that was announced.';
+comment on trigger landed_rows_guard on ingest.landed_rows is
+    'Rows land under a current lease, as the chunk that was announced, and without a social security or card number.';
 
 -- An announcement alone would keep its chunk from ever being landed, and the run from ever being complete.
 create function ingest._require_rows()

@@ -28,14 +28,15 @@ $$;
 comment on function ingest._lock_source_system(uuid) is
     'Until the end of the transaction nothing else of the run''s source system is published or undone.';
 
+-- By sorting, not by hashing: who takes the keys in their order fills and reads the index of keys page after page.
 create view ingest._first_of_key as
-select
+select distinct on (l.import_run_id, l.dedupe_key)
     l.import_run_id,
     l.dedupe_key,
-    min(l.row_number) as row_number
+    l.row_number
 from ingest.landed_rows as l
 where l.dedupe_key is not null
-group by l.import_run_id, l.dedupe_key;
+order by l.import_run_id, l.dedupe_key, l.row_number;
 
 comment on view ingest._first_of_key is 'Each key of a run''s valid records, with the first record of the file that has it.';
 

@@ -1,28 +1,71 @@
 -- Undoing, the other change of the active set: what a rollback, a replacement and the preview of a rollback share.
 
--- An heir is published later: a run published earlier that holds the key would own it.
-create view ingest._heirs as
-select distinct on (k.owner_run_id, l.dedupe_key)
+create view ingest._owned_keys as
+select
     k.owner_run_id,
-    l.dedupe_key,
-    l.import_run_id as heir_run_id,
-    l.row_number as heir_row_number
-from ingest.plaintiff_keys as k
-inner join ingest.import_runs as owner_run on owner_run.id = k.owner_run_id
-inner join ingest.import_runs as later
-    on later.source_system = owner_run.source_system
-    and later.publish_seq > owner_run.publish_seq
-    and later.status = 'completed'
-inner join ingest.landed_rows as l
-    on l.import_run_id = later.id
-    and l.dedupe_key = k.dedupe_key
-order by k.owner_run_id, l.dedupe_key, later.publish_seq, l.row_number;
+    k.dedupe_key
+from ingest.landed_rows as owned
+inner join ingest.plaintiff_keys as k
+    on k.dedupe_key = owned.dedupe_key
+    and k.owner_run_id = owned.import_run_id
+    and k.owner_row_number = owned.row_number;
 
-comment on view ingest._heirs is
-    'For each key that a later completed run of its owner''s source system also holds, the earliest such record.'
-    ' Asked for one owner_run_id at a time.';
-comment on column ingest._heirs.heir_run_id is 'The run of the record that takes the key over.';
-comment on column ingest._heirs.heir_row_number is 'The record that takes the key over.';
+comment on view ingest._owned_keys is
+    'The keys that a run''s records represent, found by its records: the keys have no index by owner.';
+
+-- An heir is published later: a run published earlier that holds the key would own it. And it is skipped as long as it
+-- is none. So most runs have no heirs at all. Where there may be one, the shorter of the two lists is looked up in the
+-- other, the keys of the run or the records of the later ones: records have no index by key, which would make landing
+-- them a third dearer.
+create function ingest._heirs(p_owner_run_id uuid)
+returns table (dedupe_key uuid, heir_run_id uuid, heir_row_number integer)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set work_mem = '256MB'
+as $$
+    with later_run as materialized (
+        select later.id, later.publish_seq, owner_run.rows_inserted as owned, later.rows_fetched as records
+        from ingest.import_runs as owner_run
+        inner join ingest.import_runs as later
+            on later.source_system = owner_run.source_system
+            and later.publish_seq > owner_run.publish_seq
+            and later.status = 'completed'
+            and later.rows_skipped > 0
+        where owner_run.id = p_owner_run_id
+    ),
+    lists as (
+        select min(later.owned) < sum(later.records) as owner_has_the_shorter from later_run as later
+    ),
+    owned as materialized (
+        select k.dedupe_key
+        from ingest._owned_keys as k
+        where k.owner_run_id = p_owner_run_id
+            and (select lists.owner_has_the_shorter from lists)
+    ),
+    held as (
+        select l.dedupe_key, l.import_run_id, l.row_number, later.publish_seq
+        from later_run as later
+        inner join ingest.landed_rows as l on l.import_run_id = later.id
+        inner join owned on owned.dedupe_key = l.dedupe_key
+        union all
+        select l.dedupe_key, l.import_run_id, l.row_number, later.publish_seq
+        from later_run as later
+        inner join ingest.landed_rows as l on l.import_run_id = later.id
+        inner join ingest.plaintiff_keys as k
+            on k.dedupe_key = l.dedupe_key
+            and k.owner_run_id = p_owner_run_id
+        where not (select lists.owner_has_the_shorter from lists)
+    )
+    select distinct on (held.dedupe_key) held.dedupe_key, held.import_run_id, held.row_number
+    from held
+    order by held.dedupe_key, held.publish_seq, held.row_number
+$$;
+
+comment on function ingest._heirs(uuid) is
+    'For each key of the run that a later completed run of its source system also holds, the earliest such record: the'
+    ' one that takes the key over.';
 
 create function ingest._pass_keys_on(p_run_id uuid)
 returns integer
@@ -40,9 +83,8 @@ begin
             update ingest.plaintiff_keys as k
             set owner_run_id = heirs.heir_run_id,
                 owner_row_number = heirs.heir_row_number
-            from ingest._heirs as heirs
-            where heirs.owner_run_id = p_run_id
-                and k.dedupe_key = heirs.dedupe_key
+            from ingest._heirs(p_run_id) as heirs
+            where k.dedupe_key = heirs.dedupe_key
             returning k.owner_run_id
         )
         select passed.owner_run_id as run_id, count(*)::integer as records

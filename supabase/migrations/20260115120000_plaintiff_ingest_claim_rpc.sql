@@ -207,6 +207,7 @@ declare
     v_run ingest.import_runs;
     v_landed ingest.landed_counts;
     v_expected integer;
+    v_controls jsonb;
     v_fatal boolean := coalesce(p_error_details ->> 'fatal', 'false') = 'true';
     v_completes boolean := coalesce(p_mark_completed, true) and not v_fatal;
 begin
@@ -228,7 +229,7 @@ begin
         and coalesce(p_attempt, v_run.attempt) = v_run.attempt
         and (case v_run.status
             when 'completed' then v_completes
-            when 'failed' then v_fatal or v_completes and v_run.error_details ->> 'code' = 'RECONCILIATION_MISMATCH'
+            when 'failed' then v_fatal or v_completes and v_run.error_details ->> 'code' ~ '^(RECONCILIATION|CONTROL_TOTAL)_MISMATCH$'
         end)
     then
         if v_run.status = 'completed' then
@@ -255,9 +256,11 @@ begin
     end if;
 
     v_landed := ingest._count_landed(p_run_id);
+    v_controls := ingest._settle_control_totals(p_run_id, v_run.rows_fetched);
     -- of the two counts that the landed rows are held against, the one that they contradict
     v_expected := coalesce(nullif(v_run.rows_fetched, v_landed.landed), v_run.expected_count, v_landed.landed);
     if v_landed.landed = 0
+        and v_controls is null
         and v_run.expected_count is null
         and v_run.rows_fetched = v_run.rows_inserted + v_run.rows_skipped + v_run.rows_errored
     then
@@ -265,6 +268,7 @@ begin
         perform ingest._replace(p_run_id, p_replaces);
         perform ingest._complete(p_run_id, v_run.rows_fetched, v_run.rows_inserted, v_run.rows_errored);
     elsif v_landed.is_whole
+        and v_controls is null
         and v_landed.landed = coalesce(v_run.expected_count, v_landed.landed)
         and v_run.rows_fetched = v_landed.landed
         and v_run.rows_errored = v_landed.rejected
@@ -286,7 +290,7 @@ begin
             'landed', jsonb_build_object(
                 'records', v_landed.landed, 'rejected', v_landed.rejected, 'is_whole', nullif(v_landed.is_whole, true)
             )
-        ));
+        ) || coalesce(v_controls, '{}'));
         return 'failed';
     end if;
     return 'completed';
@@ -317,6 +321,7 @@ declare
     v_landed ingest.landed_counts;
     v_expected integer;
     v_holds boolean;
+    v_controls jsonb;
     v_counts jsonb;
 begin
     perform ingest._notice_lost_client();
@@ -337,6 +342,10 @@ begin
         and v_landed.landed = v_expected
         and v_landed.landed = coalesce(v_run.expected_count, v_landed.landed);
 
+    if v_run.status = 'processing' and v_holds then
+        v_controls := ingest._settle_control_totals(p_run_id, v_landed.landed);
+        v_holds := v_controls is null;
+    end if;
     if v_run.status = 'processing' and v_holds then
         perform ingest._replace(p_run_id, p_replaces);
         perform ingest._publish(p_run_id, v_landed);
@@ -360,7 +369,7 @@ begin
         'actual', v_landed.landed,
         'delta', v_landed.landed - v_expected,
         'is_whole', nullif(v_landed.is_whole, true)
-    );
+    ) || coalesce(v_controls, '{}');
     if v_run.status = 'processing' and not v_holds then
         perform ingest._fail_reconciliation(p_run_id, p_worker_id, v_counts);
     else

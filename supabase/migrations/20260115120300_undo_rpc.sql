@@ -104,8 +104,7 @@ as $$
     from ingest.import_runs as undone
     cross join lateral (
         select heirs.heir_run_id, count(*)::integer as records
-        from ingest._heirs as heirs
-        where heirs.owner_run_id = p_run_id
+        from ingest._heirs(p_run_id) as heirs
         group by heirs.heir_run_id
     ) as passed
     inner join ingest.import_runs as r on r.id = passed.heir_run_id
@@ -126,14 +125,13 @@ set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     select k.dedupe_key
-    from ingest.plaintiff_keys as k
+    from ingest._owned_keys as k
     inner join ingest.import_runs as r on r.id = k.owner_run_id
     where k.owner_run_id = p_run_id
         and r.status = 'completed'
     except
     select heirs.dedupe_key
-    from ingest._heirs as heirs
-    where heirs.owner_run_id = p_run_id
+    from ingest._heirs(p_run_id) as heirs
 $$;
 
 comment on function ingest.keys_without_heir(uuid) is

@@ -122,14 +122,18 @@ select
     r.publish_seq,
     r.file_hash,
     case
-        when r.completed_at is not null then round(extract(epoch from r.completed_at - r.claimed_at), 3)
+        when r.completed_at is not null then round(extract(epoch from r.completed_at - r.claimed_at), 3)::double precision
     end as seconds,
     r.status = 'processing'
     and r.updated_at < clock_timestamp() - (select s.stale_after from ingest.settings as s) as is_stale,
     r.replaces,
     r.replaced_by,
     r.withheld,
-    r.release_reason
+    r.release_reason,
+    r.control_rows,
+    r.control_total,
+    r.control_sha256,
+    r.found_total
 from ingest.import_runs as r;
 
 comment on view ingest.v_runs is 'Every run, for people.';

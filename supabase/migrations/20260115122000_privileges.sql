@@ -93,7 +93,7 @@ declare
 begin
     foreach v_table in array array[
         'settings', 'source_systems', 'import_runs', 'landed_chunks', 'plaintiff_keys', 'run_events', 'event_heads',
-        'checkpoints', 'checkpoint_heads'
+        'checkpoints', 'checkpoint_heads', 'run_profiles', 'chunk_profiles'
     ] loop
         execute format('alter table ingest.%I enable row level security', v_table);
         execute format('alter table ingest.%I force row level security', v_table);
@@ -113,6 +113,7 @@ grant usage on schema ingest to dragonfly_app, moat_operator, service_role;
 
 grant execute on function
     ingest.claim_import_run(text, text, text, text, text, text, text, integer, boolean),
+    ingest.refuse_duplicate(text, text, text, text, text),
     ingest.lease_attempt(uuid),
     ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
     ingest.record_refusal(uuid, text, text, integer),
@@ -121,6 +122,10 @@ grant execute on function
     ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid),
     ingest.active_keys(uuid[]),
     ingest.require_replaceable(uuid, text, text),
+    ingest.state_control_totals(uuid, integer, numeric, text, text, integer),
+    ingest.note_header(uuid, text[], text, integer),
+    ingest.note_chunk(uuid, integer, integer, integer, integer[], numeric, numeric, integer, text, integer),
+    ingest.record_drift(uuid, jsonb, text, integer),
     ingest.redact(text)
 to dragonfly_app, service_role;
 
@@ -150,6 +155,7 @@ grant select on
     ingest.v_rollback_verification,
     ingest.v_in_progress_runs,
     ingest.v_failed_runs,
+    ingest.v_run_profiles,
     ingest.v_source_system_stats
 to dragonfly_app, moat_operator, service_role;
 
@@ -177,6 +183,7 @@ to moat_operator, service_role;
 grant execute on function
     ingest.take_checkpoint(),
     ingest.recount_run(uuid),
+    ingest.total_of_run(uuid),
     ingest.landed_by_chunk(uuid),
     ingest.misrepresented_record(uuid),
     ingest.misowned_key(uuid),

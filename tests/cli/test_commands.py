@@ -175,3 +175,36 @@ def test_the_embedded_server_is_the_default(tmp_path: Path, moat_home: Path, goo
     assert run("db", "stop").returncode == 0
     assert json.loads(run("db", "status", "--json").stdout)["running"] is False
     assert json.loads(run("import", good, "--commit", "--json").stdout)["claim_status"] == "duplicate"
+
+
+def test_control_totals_by_option_and_manifest(moat: Moat, tmp_path: Path) -> None:
+    """Both are held against the file; what does not hold exits 2 and says what was found; a manifest is no delivery."""
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "Plaintiff Name,Email,Amount\nAda,a@example.com,$1.25\nBen,b@example.com,(0.30)\n", encoding="utf-8"
+    )
+    named = ("import", str(path), "--commit")
+    refused = moat(*named, "--expect-rows", "2", "--expect-total", "1.25")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "expected a total amount of 1.25, found 0.95 (difference -0.30)" in refused.stderr
+    Path(f"{path}.manifest.json").write_text('{"rows": 2, "total_amount": 0.95}', encoding="utf-8")
+    assert "control totals hold: 2 records, total amount 0.95" in moat("import", str(path)).stdout
+    assert moat(*named, "--expect-total", "0.94").returncode == 2
+    done = json.loads(moat("import", f"{tmp_path}/*", "--commit", "--json").stdout)
+    assert (done["total_amount"], done["control_totals"]["found_total"]) == ("0.95", "0.95")
+    shown = json.loads(moat("show", done["run_id"], "--json").stdout)
+    assert (shown["control_rows"], shown["control_total"], shown["found_total"]) == (2, "0.95", "0.95")
+    for arguments in (("--expect-total", "1.005"), ("--expect-rows", "-1")):
+        assert moat(*named, *arguments).returncode == 2
+    assert moat("import", str(tmp_path), "--expect-rows", "2").returncode == 2
+
+
+def test_strict_refuses_a_file_that_lost_a_column(moat: Moat, good: str, tmp_path: Path) -> None:
+    """Without it the summary warns; with it the exit code is 2 and nothing is active."""
+    assert moat("import", good, "--commit", "--strict").returncode == 0
+    path = tmp_path / "lost.csv"
+    path.write_text("Plaintiff Name,Email\nCyd,cyd@example.com\n", encoding="utf-8")
+    refused = moat("import", str(path), "--commit", "--strict")
+    assert (refused.returncode, "COLUMN_MISSING Case Number" in refused.stderr) == (2, True)
+    taken = moat("import", str(path), "--commit")
+    assert (taken.returncode, "unlike earlier files, COLUMN_MISSING: Case Number:" in taken.stdout) == (0, True)

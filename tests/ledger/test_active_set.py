@@ -59,16 +59,16 @@ def test_ledger_is_that_of_the_surviving_files_2000_times(
     hold_histories(conn, fresh, examples=_HISTORIES, shard=shard + 1)
 
 
-_HEIRS = "select 'create or replace view ingest._heirs as ' || pg_get_viewdef('ingest._heirs'::regclass)"
+_HEIRS = "select pg_get_functiondef('ingest._heirs(uuid)'::regprocedure)"
 _HANDING_ON = "select pg_get_functiondef('ingest._pass_keys_on(uuid)'::regprocedure)"
 
 
 @pytest.mark.parametrize(
     ("definition", "right", "wrong"),
     [
-        pytest.param(_HEIRS, "later.publish_seq, l", "later.publish_seq desc, l", id="latest heir"),
-        pytest.param(_HEIRS, "l.row_number;", "l.row_number desc;", id="last record of the heir"),
-        pytest.param(_HEIRS, "later.status = 'completed'::ingest.import_status", "true", id="heir that is undone"),
+        pytest.param(_HEIRS, "held.publish_seq, held", "held.publish_seq desc, held", id="latest heir"),
+        pytest.param(_HEIRS, "q, held.row_number", "q, held.row_number desc", id="last record of the heir"),
+        pytest.param(_HEIRS, "later.status = 'completed'", "true", id="heir that is undone"),
         pytest.param(_HANDING_ON, "where r.id = v_heir.run_id", "where false", id="counts not corrected"),
     ],
 )

@@ -53,6 +53,9 @@ def a_long_story(conn: Connection) -> UUID:
     conn.execute("select ingest.release_import_run(%s, 'the records were ours')", [first])
     again = claim(conn, "a", unattended=True)
     conn.execute("select ingest.record_refusal(%s, 'land', 'worker-1', 0)", [again.run_id])
+    named = (again.run_id, again.worker, again.attempt)
+    conn.execute("select ingest.state_control_totals(%s, 1, p_worker_id => %s, p_attempt => %s)", named)
+    conn.execute("select ingest.record_drift(%s, '[]', p_worker_id => %s, p_attempt => %s)", named)
     land(conn, again, ["Ada"])
     assert reconcile(conn, again.run_id, 1, held=again, replaces=imported(conn, "c", ["Ada", "Grace"]))[0]
     return run_id

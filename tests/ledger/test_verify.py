@@ -278,7 +278,7 @@ def test_a_guard_that_is_off_is_found(conn: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("relation", "name"),
-    [("landed_rows", "landed_rows_hold_no_numbers"), ("source_systems", "source_systems_hold_no_numbers")],
+    [("landed_rows", "landed_rows_guard"), ("source_systems", "source_systems_hold_no_numbers")],
 )
 def test_a_guard_that_calls_another_function_is_found(conn: Connection, relation: str, name: str) -> None:
     """A trigger of the same name that does nothing is none, and neither is one that is gone."""

@@ -4,7 +4,8 @@ import pytest
 from test_prepared_records import frame_of
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.rows import load_mapping, prepare
+from plaintiff_moat.rows import load_mapping
+from plaintiff_moat.rows.prepare import prepare
 
 HEADER = ("Plaintiff Name", "Case Number", "Judgment Amount")
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaintiff_moat.rows import CANONICAL_COLUMNS, LANDING_COLUMNS, ErrorCode, load_mapping, prepare
+from plaintiff_moat.rows import CANONICAL_COLUMNS, LANDING_COLUMNS, ErrorCode, load_mapping
 from plaintiff_moat.rows.payload import TEXT_LIMIT
-from plaintiff_moat.rows.prepare import RECORD_LIMIT
+from plaintiff_moat.rows.prepare import RECORD_LIMIT, prepare
 
 HEADER = ("Plaintiff Name", "Email", "Phone", "State", "Case Number", "Amount", "Judgment Date", "Debtor SSN", "Notes")
 SOUND = ("Ada Bell", "ada@example.com", "212-555-0143", "NY", "A-1", "$1,234.50", "1/5/2024", "219-09-9999", "call")

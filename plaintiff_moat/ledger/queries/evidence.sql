@@ -42,7 +42,12 @@ select
     r.replaced_by::text,
     case
         when r.status = 'failed' then jsonb_strip_nulls(r.error_details)
-    end
+    end,
+    r.control_rows,
+    -- as the events hold amounts
+    to_char(r.control_total, 'FM999,999,999,999,999,990.00'),
+    r.control_sha256,
+    to_char(r.found_total, 'FM999,999,999,999,999,990.00')
 from ingest.import_runs as r
 full join ingest.v_event_heads as h on h.import_run_id = r.id
 where %(run_id)s::uuid is null
@@ -63,7 +68,12 @@ where import_run_id = %(run_id)s::uuid
 order by chunk_no
 
 -- name: recount_run
-select (recounted).landed, (recounted).rejected, (recounted).last_row, (recounted).represented
+select
+    (recounted).landed,
+    (recounted).rejected,
+    (recounted).last_row,
+    (recounted).represented,
+    to_char(ingest.total_of_run(%(run_id)s::uuid), 'FM999,999,999,999,999,990.00') as total
 from ingest.recount_run(%(run_id)s::uuid) as recounted
 
 -- name: landed_by_chunk
@@ -156,13 +166,14 @@ from (values
     ('source_systems', 'source_systems_hold_no_numbers', '_guard_source_system'),
     ('landed_rows', 'landed_rows_append_only', '_refuse_change'),
     ('landed_rows', 'landed_rows_guard', '_guard_landing'),
-    ('landed_rows', 'landed_rows_hold_no_numbers', '_guard_landed_numbers'),
     ('landed_chunks', 'landed_chunks_append_only', '_refuse_change'),
     ('landed_chunks', 'landed_chunks_have_rows', '_require_rows'),
     ('plaintiff_keys', 'plaintiff_keys_never_deleted', '_refuse_change'),
     ('run_events', 'run_events_append_only', '_refuse_change'),
     ('checkpoints', 'checkpoints_append_only', '_refuse_change'),
-    ('checkpoint_heads', 'checkpoint_heads_append_only', '_refuse_change')
+    ('checkpoint_heads', 'checkpoint_heads_append_only', '_refuse_change'),
+    ('run_profiles', 'run_profiles_append_only', '_refuse_change'),
+    ('chunk_profiles', 'chunk_profiles_append_only', '_refuse_change')
 ) as guard (relation, name, function)
 where not exists (
     select

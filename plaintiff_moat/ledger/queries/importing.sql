@@ -14,6 +14,15 @@ from ingest.claim_import_run(
     p_unattended => %(unattended)s::boolean
 ) as claim
 
+-- name: refuse_duplicate
+select ingest.refuse_duplicate(
+    p_source_system => %(source_system)s::text,
+    p_source_batch_id => %(source_batch_id)s::text,
+    p_file_hash => %(file_hash)s::text,
+    p_filename => %(filename)s::text,
+    p_worker_id => %(worker_id)s::text
+)
+
 -- name: heartbeat
 select ingest.heartbeat_import_run(
     p_run_id => %(run_id)s::uuid,

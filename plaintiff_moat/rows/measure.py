@@ -1,0 +1,101 @@
+"""What a chunk looks like as a whole: how full its columns are and what its amounts sum up to. No cell is kept."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import polars as pl
+
+from plaintiff_moat.rows.amounts import signed_amount
+from plaintiff_moat.rows.codes import ErrorCode
+from plaintiff_moat.rows.mapping import BoundMapping
+
+__all__ = ["Measure", "measure"]
+
+FIRST_UNREAD: Final = 20
+# A vendor's total is of the records alone: the line that states it would double it.
+_NO_RECORDS: Final = (ErrorCode.REPEATED_HEADER, ErrorCode.TOTALS_LINE)
+_NOTHING: Final = Decimal("0.00")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Counts and sums over records. `filled` counts, for each column of the file, the cells with more than white space.
+
+    `valid_total` is the sum of the amounts of valid records, `rejected_total` of those of rejects, negative ones
+    included. `unread_amounts` counts the rejects whose amount is in neither: an unreadable record, or a cell that is no
+    amount; `unread_lines` are the physical lines of the first of them. An empty cell is no amount and not unread. A
+    repeated header and a totals line are rejects without an amount, whatever their cells hold.
+    """
+
+    records: int
+    rejected: int
+    filled: tuple[int, ...]
+    valid_total: Decimal
+    rejected_total: Decimal
+    unread_amounts: int
+    unread_lines: tuple[tuple[int, int], ...]
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of all amounts that can be read."""
+        return self.valid_total + self.rejected_total
+
+    def __add__(self, other: "Measure") -> "Measure":
+        """Both together, in whatever order the chunks come."""
+        return Measure(
+            records=self.records + other.records,
+            rejected=self.rejected + other.rejected,
+            filled=tuple(one + more for one, more in zip(self.filled, other.filled, strict=True)),
+            valid_total=self.valid_total + other.valid_total,
+            rejected_total=self.rejected_total + other.rejected_total,
+            unread_amounts=self.unread_amounts + other.unread_amounts,
+            unread_lines=tuple(sorted(self.unread_lines + other.unread_lines)[:FIRST_UNREAD]),
+        )
+
+
+def measure(cells: pl.DataFrame, rows: pl.DataFrame, mapping: BoundMapping) -> Measure:
+    """Measure a chunk by its cells as `source.read` gives them and its rows as `prepare` makes them of these."""
+    rejected = rows.get_column("error_code").is_not_null()
+    amounts = rows.get_column("judgment_amount").cast(pl.Decimal(38, 2))
+    is_record = ~rows.get_column("error_code").is_in([str(code) for code in _NO_RECORDS])
+    read, unread = _of_rejects(cells.filter(rejected & is_record), dict(mapping.columns).get("judgment_amount"))
+    return Measure(
+        records=rows.height,
+        rejected=int(rejected.sum()),
+        filled=tuple(_filled(cells.select(pl.col("^c[0-9]+$")))),
+        valid_total=_sum(amounts),
+        rejected_total=_sum(read),
+        unread_amounts=unread.height,
+        unread_lines=tuple((first, last) for first, last in unread.head(FIRST_UNREAD).iter_rows()),
+    )
+
+
+def _filled(cells: pl.DataFrame) -> Iterator[int]:
+    # Below "!" stand the texts that begin with white space or a control character. Only of columns that have such it is
+    # asked whether there is more: 12 columns of 200,000 records take 0.02 s instead of 0.1.
+    begin_so = cells.select((pl.all() < "!").any()).row(0)
+    for column, has_padded in zip(cells.get_columns(), begin_so, strict=True):
+        blank = int((column.str.strip_chars() == "").sum()) if has_padded else 0
+        yield column.len() - column.null_count() - blank
+
+
+def _of_rejects(rejects: pl.DataFrame, place: int | None) -> tuple[pl.Series, pl.DataFrame]:
+    """The amounts of the rejects, and the lines of those that have none that can be read."""
+    unreadable = pl.col("raw").is_not_null()
+    sent = pl.lit(None, pl.String) if place is None else pl.col(f"c{place}").str.strip_chars()
+    judged = rejects.select(
+        "line_start",
+        "line_end",
+        amount=signed_amount(sent),
+        unread=unreadable
+        if place is None
+        else unreadable | ((sent != "").fill_null(False) & signed_amount(sent).is_null()),
+    )
+    return judged.get_column("amount"), judged.filter("unread").select("line_start", "line_end")
+
+
+def _sum(amounts: pl.Series) -> Decimal:
+    total = amounts.sum()
+    return _NOTHING if total is None else Decimal(total).quantize(_NOTHING)
