@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
 
-.PHONY: demo test test-slow test-faults test-matrix snapshot pgbouncer lint lint-sql types clean
+.PHONY: demo test test-slow fuzz test-faults test-matrix snapshot pgbouncer lint lint-sql types clean
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
@@ -21,6 +21,12 @@ test: .venv/.installed lint types  ## Linters, types and tests, on an embedded P
 
 test-slow: .venv/.installed  ## The full acceptance runs of what `make test` samples
 	$(BIN)/python -m pytest -n 2 -m slow
+
+N ?= 1000000
+SEED ?= 1
+
+fuzz: .venv/.installed  ## N files at random through the reader: no crash, no hang, no line lost
+	cd tests/source && ../../$(BIN)/python fuzz.py $(N) $(SEED)
 
 test-faults: .venv/.installed pgbouncer  ## Every fault at every place: lost messages, ended sessions, storms, poolers
 	$(BIN)/python -m pytest -n 2 -m faults tests/faults

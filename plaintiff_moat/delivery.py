@@ -11,20 +11,23 @@ import polars as pl
 from plaintiff_moat.containers import Content, unpacked
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.naming import Named, name_delivery
-from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for
+from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for, require_names
 from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.measure import Measure, measure
 from plaintiff_moat.rows.prepare import prepare
 from plaintiff_moat.rows.returns import Return, is_export
-from plaintiff_moat.source import AS_IT_IS, CHUNK_BYTES, Chunk, Reading, Scan, read, scan
+from plaintiff_moat.source import AS_IT_IS, CHUNK_BYTES, Chunk, Heads, Reading, Scan, read, scan
 
-__all__ = ["DEFAULT_SOURCE_SYSTEM", "Delivery", "Measured", "open_delivery"]
+__all__ = ["DEFAULT_SOURCE_SYSTEM", "Delivery", "Measured", "open_delivery", "scan_content"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
-READER_VERSION = 1
+READER_VERSION = 2
 
 
 DEFAULT_SOURCE_SYSTEM = "manual"
+
+# How the text is written that is made of cells.
+_WRITTEN_HERE = Reading(delimiter=",", encoding="utf-8", quote='"')
 
 Measured = tuple[pl.DataFrame, Measure]
 
@@ -76,10 +79,11 @@ class Delivery:
     def reader_fingerprint(self) -> str:
         """Equal for two deliveries whose bytes would give the same rows in the same chunks; says how they are read."""
         dialect, mapping = self.scan.dialect, self.mapping.mapping
+        ends = " and CR" if dialect.line_end == "\r" else ""
         container = "" if self.content is None else f", out of {self.content.what}"
         return (
             f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes, {dialect.encoding} with {dialect.delimiter!r} and"
-            f" {dialect.quote!r}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
+            f" {dialect.quote!r}{ends}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
             f"{container}{', rejects that come back' if self.returned else ''}"
         )
 
@@ -133,7 +137,8 @@ def open_delivery(
 ) -> Delivery:
     """Scans the file and binds its header to the mapping named, else to the source system's own, else to `generic`.
 
-    `replays` is the run whose rejects its records stand for; without one, what an export of rejects added is refused.
+    `reading` says what of it is read and how, as far as that shall not be found out. `replays` is the run whose rejects
+    its records stand for; without one, what an export of rejects added is refused.
     Of a container what is in it is scanned, from a spool: close the delivery when its rows have been read. Raises
     BadInput and BadMapping. Writes nothing else.
     """
@@ -141,7 +146,7 @@ def open_delivery(
     chosen = mapping_for(named.source_system, mapping)
     content = unpacked(path, member=reading.member, sheet=reading.sheet)
     try:
-        return _bound(path, named, content, chosen, replays)
+        return _bound(path, named, content, chosen, reading, replays)
     except BaseException:
         if content is not None:
             content.close()
@@ -149,16 +154,19 @@ def open_delivery(
 
 
 def _bound(
-    path: str | os.PathLike[str], named: Named, content: Content | None, chosen: Mapping, replays: UUID | None
+    path: str | os.PathLike[str],
+    named: Named,
+    content: Content | None,
+    chosen: Mapping,
+    reading: Reading,
+    replays: UUID | None,
 ) -> Delivery:
     """The scanned file with its header bound to the mapping chosen."""
-    if content is None:
-        scanned = scan(path)
-    else:
-        scanned = replace(scan(content.path), file_hash=content.file_hash, size=content.size)
+    scanned = scan_content(path, content, reading, chosen.heads)
     returned = _returned(named.filename, scanned, is_replay=replays is not None)
     header = returned.header if returned else scanned.header
     try:
+        require_names(scanned.header)
         bound = chosen.bind(header)
     except BadInput as refusal:
         raise BadInput(f"{named.filename}: {refusal}") from None
@@ -190,3 +198,13 @@ def _returned(filename: str, scanned: Scan, *, is_replay: bool) -> Return | None
             f"{filename}: found the columns of an export of rejects; say whose rejects come back with --replays RUN"
         )
     return None
+
+
+def scan_content(path: str | os.PathLike[str], content: Content | None, reading: Reading, heads: Heads) -> Scan:
+    """The scan of a delivered file, or of what was in it, under the identity of the delivered bytes."""
+    if content is None:
+        return scan(path, reading=reading, heads=heads)
+    if content.is_written_here:
+        reading = _WRITTEN_HERE
+    scanned = scan(content.path, reading=reading, heads=heads)
+    return replace(scanned, file_hash=content.file_hash, size=content.size)

@@ -65,10 +65,10 @@ def import_file(
     crashed or failed before is continued with the chunks that are not landed yet: at once if its worker has the same
     `worker_id`, or was a process of this machine that is dead; else when its lease is stale. `mapping` is a name or a
     path; without one it is the source system's own, else `generic`. Without a source system it is `manual`, or that of
-    the run that the file replays. `reading` chooses the member of an archive or the sheet of a workbook. `workers`
-    chunks are landed side by side; `on_progress` is called from the caller's thread. `database` is a URL; without one
-    it is MOAT_DATABASE_URL, else the embedded one. Once it has answered, a lost connection, a restart, a failover or a
-    deadlock is retried for up to `patience` seconds.
+    the run that the file replays. `reading` says what of the file is read and how, as far as that shall not be found
+    out. `workers` chunks are landed side by side; `on_progress` is called from the caller's thread. `database` is a
+    URL; without one it is MOAT_DATABASE_URL, else the embedded one. Once it has answered, a lost connection, a restart,
+    a failover or a deadlock is retried for up to `patience` seconds.
 
     The commit that publishes the file undoes the run that it `replaces`, named by its id or the beginning of it: the
     active set is then as if that one's file had never come. A corrected export of rejects `replays` the run that it was

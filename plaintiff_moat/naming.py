@@ -10,7 +10,7 @@ from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
 
-__all__ = ["Named", "name_delivery", "require_name"]
+__all__ = ["Named", "name_delivery", "require_name", "shown_name"]
 
 # A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
 NAME_LIMIT = 256
@@ -35,8 +35,7 @@ def name_delivery(path: str | os.PathLike[str], *, source_system: str, batch_id:
                 f"the {what} holds what counts as a social security or card number, and names are shown: "
                 "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
             )
-    # twice: what is not printed can join the groups of a number, and what replaces it can part another
-    filename = redact(_printable(redact(Path(path).name)))
+    filename = shown_name(Path(path).name)
     return Named(
         source_system=source_system,
         batch_id=batch_id or redact(compute_batch_id(source_system, content_stem(filename))[:NAME_LIMIT]),
@@ -51,6 +50,12 @@ def require_name(what: str, name: str) -> None:
     # control characters, and halves of characters: what a byte of the command line that is not UTF-8 becomes
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
         raise BadInput(f"the {what} holds a control character or bytes that are no text; give it without them")
+
+
+def shown_name(name: str) -> str:
+    """A file's name as it may be shown and stored."""
+    # twice: what is not printed can join the groups of a number, and what replaces it can part another
+    return redact(_printable(redact(name)))
 
 
 def _printable(name: str) -> str:

@@ -5,7 +5,8 @@ import io
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,13 +15,16 @@ from uuid import UUID
 import polars as pl
 import psycopg
 
+from plaintiff_moat.containers import unpacked
+from plaintiff_moat.delivery import scan_content
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.ledger.evidence import snapshot
 from plaintiff_moat.ledger.rejects import rejects_to_export, source_layout
 from plaintiff_moat.rows import ErrorCode
+from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.payload import is_redacted
 from plaintiff_moat.rows.returns import Return, appended_columns, neutralised, reference
-from plaintiff_moat.source import Dialect, Scan, read, scan
+from plaintiff_moat.source import AS_IT_IS, Dialect, Reading, Scan, read
 
 __all__ = ["Exported", "export_rejects"]
 
@@ -63,6 +67,7 @@ def export_rejects(
     target: BinaryIO,
     *,
     file: str | os.PathLike[str] | None = None,
+    reading: Reading = AS_IT_IS,
     everything: bool = False,
 ) -> Exported:
     """Writes the outstanding rejects of a run (with `everything`, the fixed ones too), in the file's order.
@@ -79,17 +84,15 @@ def export_rejects(
     target.truncate()
     with snapshot(conn):
         rejects = (_Reject(*values) for values in rejects_to_export(conn, run_id, everything=everything))
+        layout = source_layout(conn, run_id)
         if file is None:
-            layout = source_layout(conn, run_id)
-            header, dialect = (
-                tuple(layout["columns"]),
-                Dialect(layout["delimiter"], layout["quote"], layout["encoding"]),
-            )
+            dialect = Dialect(layout["delimiter"], layout["quote"], layout["encoding"])
+            header = tuple(layout["columns"])
             return _write(target, run_id, header, dialect, _as_landed(rejects, header))
-        scanned = _scanned(file, run)
-        returned = Return.of(scanned.header) if run["replays"] else None
-        header = returned.header if returned else scanned.header
-        return _write(target, run_id, header, scanned.dialect, _as_delivered(rejects, scanned, returned))
+        with _scanned(file, run, layout, reading) as scanned:
+            returned = Return.of(scanned.header) if run["replays"] else None
+            header = returned.header if returned else scanned.header
+            return _write(target, run_id, header, scanned.dialect, _as_delivered(rejects, scanned, returned))
 
 
 def _write(
@@ -103,10 +106,12 @@ def _write(
     text = io.TextIOWrapper(target, encoding=dialect.encoding, errors="replace", newline="")
     # every cell in quotes, as OWASP has it: none ends where its content says
     writer = csv.writer(
-        text, delimiter=dialect.delimiter, quotechar=dialect.quote, quoting=csv.QUOTE_ALL, lineterminator="\r\n"
+        text, delimiter=dialect.delimiter, quotechar=dialect.quote or '"', quoting=csv.QUOTE_ALL, lineterminator="\r\n"
     )
     records = redacted = 0
     try:
+        if dialect.text_encoding != dialect.encoding:
+            text.write("\ufeff")  # by which everybody knows UTF-16
         writer.writerow([neutralised(name) for name in (*header, *appended_columns(header))])
         for reject, content in rejects:
             about = (reject.error_code, reject.error_message, str(reject.line), content.raw or "")
@@ -153,11 +158,18 @@ def _as_delivered(
             yield reject, _Content(tuple(cells), raw)
 
 
-def _scanned(file: str | os.PathLike[str], run: Mapping[str, Any]) -> Scan:
-    scanned = scan(file)
-    if scanned.file_hash != run["file_hash"]:
-        raise BadInput(
-            f"{Path(file).name}: expected the file that run {run['id']} was made of, found other bytes;"
-            " give the file as it was delivered"
-        )
-    return scanned
+@contextmanager
+def _scanned(
+    file: str | os.PathLike[str], run: Mapping[str, Any], layout: Mapping[str, Any], reading: Reading
+) -> Iterator[Scan]:
+    """The file that the run was made of, read as it was then; of a container, while the block runs."""
+    as_then = replace(reading, delimiter=layout["delimiter"], encoding=layout["encoding"], quote=layout["quote"])
+    content = unpacked(file, member=reading.member, sheet=reading.sheet)
+    with content or nullcontext():
+        scanned = scan_content(file, content, as_then, lambda names: labels(names) == tuple(layout["columns"]))
+        if scanned.file_hash != run["file_hash"]:
+            raise BadInput(
+                f"{Path(file).name}: expected the file that run {run['id']} was made of, found other bytes;"
+                " give the file as it was delivered"
+            )
+        yield scanned

@@ -14,6 +14,7 @@ from plaintiff_moat.drift import Drift
 from plaintiff_moat.expected import ControlTotals
 from plaintiff_moat.naming import Named
 from plaintiff_moat.rows.measure import Measure
+from plaintiff_moat.source import Dialect
 
 __all__ = ["ImportSummary", "Reject", "Tally"]
 
@@ -76,14 +77,15 @@ class ImportSummary:
 
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
     of records; `seconds` is wall-clock time. `container` names what the file's text was taken out of, and is None for a
-    plain file. `unmapped` names the columns that go to `extra`. `first_rejects` and
-    `warnings` (code -> records) tell of the records that this call has read: of none of a duplicate. `replaces` is the
-    run that was undone in its favour; `other_delivery` the completed run of the same batch with other bytes, if any;
-    `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt` above 1
-    continued a run of which earlier attempts had landed `landed_before` records.
-    `replays` is the run whose rejects the records stand for. `total_amount` is the sum of all amounts of the file,
-    duplicates and rejects included, `control_totals` what was expected of it beside what was found, and `drift` how it
-    differs from those before it.
+    plain file. `dialect` is how the text is written, `header_line` the physical line of its header: what stands before
+    it is no record. `unmapped` names the columns that go to `extra`. None of the three is told of a duplicate, which
+    need not be read. `first_rejects` and `warnings` (code -> records) tell of the records that this call has read.
+    `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same batch with other
+    bytes, if any; `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt`
+    above 1 continued a run of which earlier attempts had landed `landed_before` records. `replays` is the run whose
+    rejects the records stand for. `total_amount` is the sum of all amounts of the file, duplicates and rejects
+    included, `control_totals` what was expected of it beside what was found, and `drift` how it differs from those
+    before it.
     """
 
     filename: str
@@ -101,6 +103,8 @@ class ImportSummary:
     rows_skipped: int
     rows_errored: int
     seconds: float
+    dialect: Dialect | None
+    header_line: int | None
     unmapped: tuple[str, ...]
     first_rejects: tuple[Reject, ...]
     warnings: dict[str, int]
@@ -151,6 +155,8 @@ class ImportSummary:
             rows_skipped=counts.get("rows_skipped", 0),
             rows_errored=counts.get("rows_errored", 0),
             seconds=round(seconds, 3),
+            dialect=None if claim_status == "duplicate" else delivery.scan.dialect,
+            header_line=None if claim_status == "duplicate" else delivery.scan.header_line,
             unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.header),
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
@@ -187,6 +193,8 @@ class ImportSummary:
             rows_skipped=run["rows_skipped"],
             rows_errored=run["rows_errored"],
             seconds=round(seconds, 3),
+            dialect=None,
+            header_line=None,
             unmapped=(),
             first_rejects=(),
             warnings={},

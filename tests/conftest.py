@@ -1,6 +1,7 @@
 """Fixtures of the tests of whole imports."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def csv_file(tmp_path: Path) -> Callable[..., Path]:
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cuts files into chunks of a few records, so that a small file has many."""
     scan = deliveries.scan
-    monkeypatch.setattr(deliveries, "scan", lambda path: scan(path, chunk_bytes=200))
+    monkeypatch.setattr(deliveries, "scan", partial(scan, chunk_bytes=200))
 
 
 @pytest.fixture

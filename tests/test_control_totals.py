@@ -79,6 +79,16 @@ def test_totals_that_hold_stand_everywhere(database: Database, conn: psycopg.Con
         import_file(delivery, database)
 
 
+def test_a_line_that_states_the_total_is_in_no_sum(database: Database, csv_file: Callable[..., Path]) -> None:
+    """Neither is a repeated header: both are rejects, and no total is doubled, no amount told of as unread."""
+    header = "Plaintiff Name,Email,Index Number,Judgment Amount,Judgment Date,Notes"
+    path = csv_file("a.csv", ["Ada", "Ben"], header, 'Grand total,,,"2,001.00",,', 'Total,"2,001.00"')
+    summary = import_file(path, database, expected=Expected(rows=5, total=Decimal("2001.00")))
+    assert {reject.error_code for reject in summary.first_rejects} == {"REPEATED_HEADER", "TOTALS_LINE"}
+    assert (summary.rows_inserted, summary.rows_errored) == (2, 3)
+    assert (summary.total_amount, summary.control_totals.unread_amounts) == (Decimal("2001.00"), 0)
+
+
 @pytest.mark.parametrize(
     ("expected", "told"),
     [

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from import_steps import active, counts, everything
 
 from plaintiff_moat import delivery
+from plaintiff_moat.delivery import open_delivery
 from plaintiff_moat.errors import (
     BadInput,
     BadMapping,
@@ -23,6 +25,7 @@ from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
 from plaintiff_moat.preview import preview_file
 from plaintiff_moat.redaction import contains_pii
+from plaintiff_moat.source import Reading
 
 
 def test_a_file_goes_in_whole(database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]) -> None:
@@ -54,7 +57,7 @@ def test_a_duplicate_is_known_before_it_is_read(
     first = import_file(path, database)
     claimed = import_file(path, database, mapping="generic")  # who names a mapping has the file read by it
     with monkeypatch.context() as unread:
-        unread.setattr(delivery, "scan", lambda _: pytest.fail("the file was read"))
+        unread.setattr(delivery, "scan", lambda *_, **__: pytest.fail("the file was read"))
         known = import_file(path, database)
     assert known == replace(claimed, seconds=known.seconds)
     events = conn.execute(
@@ -292,3 +295,44 @@ def test_a_number_is_no_name(
     assert not contains_pii(str(refusal.value))
     assert conn.execute("select from ingest.import_runs").fetchall() == []
     assert import_file(path, database).status == "completed"
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_file_of_another_dialect_goes_in_as_its_own_bytes(
+    database: Database, conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    """UTF-16 with semicolons and CR: found out, said, and what was landed is held against the delivered bytes."""
+    lines = ["Export of May", "", "Plaintiff Name;Index Number;Notes"]
+    lines += [f'Zoë {number};CV-{number};"a;\nb"' for number in range(40)]
+    path = tmp_path / "excel.csv"
+    path.write_bytes("\r".join([*lines, lines[2], "Total;40;", ""]).encode("utf-16"))
+    summary = import_file(path, database)
+    assert (counts(summary), summary.header_line) == ((42, 40, 0, 2), 3)
+    assert str(summary.dialect) == "utf-16-le, semicolon, double quote, lines end with CR"
+    assert {reject.error_code for reject in summary.first_rejects} == {"REPEATED_HEADER", "TOTALS_LINE"}
+    assert "Zoë 39" in active(conn)
+    assert conn.execute("select distinct extra ->> 'Notes' from ingest.v_plaintiffs").fetchall() == [("a;\nb",)]
+    chunks = conn.execute("select byte_start, byte_end, digest from ingest.landed_chunks order by chunk_no").fetchall()
+    content = path.read_bytes()
+    assert len(chunks) > 1
+    assert [sha256(content[start:end]).hexdigest() for start, end, _ in chunks] == [digest for _, _, digest in chunks]
+
+
+def test_what_is_said_of_a_file_decides_how_it_is_read(database: Database, tmp_path: Path) -> None:
+    """The dialect stands in the reader's fingerprint, so that a run is never continued under another."""
+    path = tmp_path / "said.csv"
+    path.write_bytes(b"Plaintiff Name,Index Number\nRen\xe9,1\n")
+    found = open_delivery(path, source_system="manual")
+    said = open_delivery(path, source_system="manual", reading=Reading(encoding="mac_roman"))
+    assert found.rows(found.scan.chunks[0])["plaintiff_name"].to_list() == ["René"]
+    assert said.rows(said.scan.chunks[0])["plaintiff_name"].to_list() == ["RenÈ"]
+    assert found.reader_fingerprint != said.reader_fingerprint
+    path.write_bytes(b"Plaintiff Nane,Indx Number\nAda,1\n")
+    with pytest.raises(
+        BadInput, match=r"found 'Plaintiff Nane', 'Indx Number'; expected .*did you mean 'Plaintiff Name'"
+    ):
+        preview_file(path, database)
+    for header, said_of_it in (("Plaintiff Name,Fee,Fee", "'Fee'"), ("Plaintiff Name,,Fee", "none for column 2")):
+        path.write_text(f"{header}\nAda,1,2\n")
+        with pytest.raises(BadInput, match=said_of_it):
+            preview_file(path, database)

@@ -11,7 +11,7 @@ import click
 
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.main import run
-from plaintiff_moat.cli.options import not_blank
+from plaintiff_moat.cli.options import not_blank, reading_of, reading_options
 from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
 from plaintiff_moat.redaction import RedactingFormatter
 
@@ -68,10 +68,7 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--mapping", help="Name of a mapping or path of a TOML file; else the source system's or generic."
             ),
-            click.option("--member", callback=not_blank, help="The file to take out of a zip archive with several."),
-            click.option(
-                "--sheet", callback=not_blank, help="The sheet of a workbook; else the first that is visible."
-            ),
+            reading_options,
             click.option("--worker-id", callback=not_blank, help="Who imports: the same again goes on at once."),
             click.option(
                 "--patience",
@@ -120,8 +117,6 @@ def _import_all(
     db: str | None,
     worker_id: str | None,
     patience: float,
-    member: str | None,
-    sheet: str | None,
     as_json: bool,
     verbose: bool,
     expect_rows: int | None,
@@ -140,9 +135,8 @@ def _import_all(
     from plaintiff_moat.folder import files_at, take_each
     from plaintiff_moat.importer import Importer
     from plaintiff_moat.ledger.connect import resolve
-    from plaintiff_moat.source import Reading
 
-    about_the_file["reading"] = Reading(member=member, sheet=sheet)
+    about_the_file["reading"] = reading_of(about_the_file)
     _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     total = None if expect_total is None else amount_of(expect_total)
     about_the_file["expected"] = Expected(rows=expect_rows, total=total, strict=strict)

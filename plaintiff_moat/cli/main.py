@@ -16,6 +16,7 @@ __all__ = ["main", "run"]
 
 _COMMANDS = {
     "import": ("imports", "import_files"),
+    "inspect": ("inspecting", "inspect"),
     "runs": ("runs", "runs"),
     "show": ("runs", "show"),
     "rejects": ("rejects", "rejects"),

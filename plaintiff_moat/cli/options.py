@@ -8,8 +8,9 @@ import click
 
 if TYPE_CHECKING:
     from plaintiff_moat.ledger.connections import Connections
+    from plaintiff_moat.source import Reading
 
-__all__ = ["not_blank", "opened_ledger", "run_options"]
+__all__ = ["not_blank", "opened_ledger", "reading_of", "reading_options", "run_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -25,6 +26,26 @@ def run_options(command: _Command) -> _Command:
     """The options of every command about runs: --db and --json."""
     command = click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")(command)
     return click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")(command)
+
+
+def reading_options(command: _Command) -> _Command:
+    """The options that say what of a file is read, and how it is written."""
+    for option in (
+        click.option("--sheet", callback=not_blank, help="The sheet of a workbook; else the first that is visible."),
+        click.option("--member", callback=not_blank, help="The file to take out of a zip archive with several."),
+        click.option("--quote", help="double, single, none or a character; else found out."),
+        click.option("--encoding", help="utf-8, utf-16, cp1252, latin-1, …; else found out."),
+        click.option("--delimiter", help="comma, semicolon, tab, pipe or a character; else found out."),
+    ):
+        command = option(command)
+    return command
+
+
+def reading_of(options: dict[str, Any]) -> "Reading":
+    """Takes the options of `reading_options` out of the others."""
+    from plaintiff_moat.source import Reading
+
+    return Reading(**{name: options.pop(name) for name in Reading.__dataclass_fields__})
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from plaintiff_moat.cli.options import opened_ledger
+from plaintiff_moat.cli.options import not_blank, opened_ledger
 from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.errors import BadInput
 
@@ -29,9 +29,19 @@ _LINES_NAMED = 20
 @click.argument("run")
 @click.option("-o", "--output", "target", type=_FILE, help="The file to write, which must be new; else stdout.")
 @click.option("--file", type=_FILE, help="The delivered file: export its cells as they were sent (with -o only).")
+@click.option("--member", callback=not_blank, help="The file of a zip archive that was imported.")
+@click.option("--sheet", callback=not_blank, help="The sheet of a workbook that was imported.")
 @click.option("--all", "everything", is_flag=True, help="The fixed ones too; else those that are outstanding.")
 @click.option("--db", help="URL of the database; else MOAT_DATABASE_URL; else the embedded one.")
-def rejects(run: str, target: Path | None, file: Path | None, everything: bool, db: str | None) -> None:
+def rejects(
+    run: str,
+    target: Path | None,
+    file: Path | None,
+    member: str | None,
+    sheet: str | None,
+    everything: bool,
+    db: str | None,
+) -> None:
     """Export the failed records of RUN in the vendor's columns, to be corrected in a spreadsheet.
 
     Without --file the cells are those that the ledger holds, which are redacted. The corrected file comes back by
@@ -41,11 +51,21 @@ def rejects(run: str, target: Path | None, file: Path | None, everything: bool, 
         raise click.UsageError("--file exports the cells as they were sent: name the file to write with -o")
     from plaintiff_moat.ledger.runs import find_run
     from plaintiff_moat.rejects import export_rejects
+    from plaintiff_moat.source import Reading
 
     with opened_ledger(db) as ledger:
         record = ledger.do(partial(find_run, text=run))
         with _opened(target) as writable:
-            exported = ledger.do(lambda conn: export_rejects(conn, record, writable, file=file, everything=everything))
+            exported = ledger.do(
+                lambda conn: export_rejects(
+                    conn,
+                    record,
+                    writable,
+                    file=file,
+                    reading=Reading(member=member, sheet=sheet),
+                    everything=everything,
+                )
+            )
     click.echo(f"moat: {_count(exported.records, 'reject')} of run {record['id']}", err=True)
     if exported.redacted:
         click.echo(

@@ -145,6 +145,9 @@ def _headline(summary: ImportSummary) -> str:
 
 
 def _show_counts(summary: ImportSummary) -> None:
+    at = summary.header_line or 1
+    header = f"; the header is line {at}, before it are no records" if at > 1 else ""
+    click.echo(f"  read as {harmless(str(summary.dialect))}{header}")
     would = "would be " if summary.dry_run else ""
     for label, count in (
         ("read", summary.rows_fetched),

@@ -7,8 +7,9 @@ turns a frame of cells into a frame of `LANDING_COLUMNS`, in which every record 
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, DEFAULT_IDENTITY, LANDING_COLUMNS
 from plaintiff_moat.rows.headers import labels
-from plaintiff_moat.rows.mapping import BoundMapping, Mapping
-from plaintiff_moat.rows.mapping_files import load_mapping, mapping_for, mapping_names
+from plaintiff_moat.rows.mapping import BoundMapping, Mapping, require_names
+from plaintiff_moat.rows.mapping_files import load_mapping, mapping_for, mapping_names, parse_mapping
+from plaintiff_moat.rows.propose import mapping_toml, propose
 
 __all__ = [
     "CANONICAL_COLUMNS",
@@ -22,4 +23,8 @@ __all__ = [
     "load_mapping",
     "mapping_for",
     "mapping_names",
+    "mapping_toml",
+    "parse_mapping",
+    "propose",
+    "require_names",
 ]

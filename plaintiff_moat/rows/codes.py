@@ -13,6 +13,8 @@ __all__ = ["MESSAGES", "WARNINGS", "ErrorCode", "WarningCode", "message"]
 class ErrorCode(StrEnum):
     """A rule whose failure makes a record a reject."""
 
+    REPEATED_HEADER = "REPEATED_HEADER"
+    TOTALS_LINE = "TOTALS_LINE"
     NUL_CHARACTER = "NUL_CHARACTER"
     RECORD_TOO_LARGE = "RECORD_TOO_LARGE"
     MISSING_PLAINTIFF_NAME = "MISSING_PLAINTIFF_NAME"
@@ -34,6 +36,8 @@ class WarningCode(StrEnum):
 WARNINGS: Final = tuple(WarningCode)
 
 MESSAGES: Final = {
+    ErrorCode.REPEATED_HEADER: "expected a record, found the header once more; nothing is lost by leaving it out",
+    ErrorCode.TOTALS_LINE: "expected a record, found a line of totals or a count; nothing is lost by leaving it out",
     ErrorCode.NUL_CHARACTER: "a cell holds a NUL character, which PostgreSQL cannot store; remove it and send it again",
     ErrorCode.RECORD_TOO_LARGE: "the record is larger than {limit} bytes; shorten it and send it again",
     ErrorCode.MISSING_PLAINTIFF_NAME: "{column} (column '{label}') is empty; every record must name its plaintiff",

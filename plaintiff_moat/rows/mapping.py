@@ -11,8 +11,9 @@ from typing import Final
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.rows.headers import is_sensitive, labels, reduced
 
-__all__ = ["BoundMapping", "Mapping"]
+__all__ = ["BoundMapping", "Mapping", "require_names"]
 
+HEADING_COLUMNS: Final = 2  # known columns that make a row a header: one cell may be a value that looks like one
 SHOWN: Final = 40  # columns of a header that an error message lists
 _LIKE_A_VALUE: Final = re.compile(r"@|[0-9]{3}")
 
@@ -39,6 +40,11 @@ class Mapping:
             "sensitive": sorted(self.sensitive),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def heads(self, cells: Sequence[str]) -> bool:
+        """Tell whether a row is a header that this mapping knows: at least two of its cells name different columns."""
+        places = {reduced(text): column for column, spellings in self.columns for text in spellings}
+        return len({places[key] for key in map(reduced, cells) if key in places}) >= HEADING_COLUMNS
 
     def bind(self, header: Sequence[str]) -> "BoundMapping":
         """Fit the mapping to a file's header, or raise `BadInput` naming what is missing.
@@ -69,7 +75,8 @@ class Mapping:
         if not bound.keys() & set(self.identity):
             raise BadInput(
                 f"mapping '{self.name}' identifies records by {', '.join(self.identity)}, and no column of the file "
-                f"gives any of them; found: {_shown(header)}; name another identity or another mapping"
+                f"gives any of them; found: {_shown(header)}; expected one of {_expected(self, self.identity)}"
+                f"{_nearest(self, self.identity, header)}; name another identity or another mapping"
             )
 
     def spellings(self, column: str) -> tuple[str, ...]:
@@ -97,6 +104,22 @@ class BoundMapping:
         return tuple(names[at] for at in self.extra)
 
 
+def require_names(header: Sequence[str]) -> None:
+    """Raise BadInput unless every column has a name of its own, by which `extra` and messages call it."""
+    seen: dict[str, int] = {}
+    for position, column in enumerate((cell.strip() for cell in header), 1):
+        if not column:
+            raise BadInput(
+                f"expected a name for every column, found none for column {position} of {_shown(header)}; name it"
+            )
+        if column in seen:
+            raise BadInput(
+                f"expected a different name for every column, found one name for columns {seen[column]} and {position} "
+                f"of {_shown(header)}; rename one of them"
+            )
+        seen[column] = position
+
+
 def _ambiguous(column: str, found: Sequence[int], header: Sequence[str]) -> str:
     names = labels(header)
     both = " and ".join(f"column {at + 1} ('{names[at]}')" for at in found)
@@ -104,16 +127,24 @@ def _ambiguous(column: str, found: Sequence[int], header: Sequence[str]) -> str:
 
 
 def _nameless(mapping: Mapping, header: Sequence[str], *, known: bool) -> str:
-    spellings = {reduced(text): text for text in reversed(mapping.spellings("plaintiff_name"))}
-    near = (match for cell in header for match in difflib.get_close_matches(reduced(cell), spellings, n=1, cutoff=0.7))
-    guess = next(near, None)
-    hint = f"; did you mean '{spellings[guess]}'?" if guess else ""
-    first = "" if known or guess else "; is the first line a header?"
-    expected = ", ".join(f"'{text}'" for text in mapping.spellings("plaintiff_name"))
+    hint = _nearest(mapping, ("plaintiff_name",), header)
+    first = "" if known or hint else "; is the first line a header?"
     return (
         f"no column gives plaintiff_name under mapping '{mapping.name}': found {_shown(header)}; "
-        f"expected one of {expected}{hint}{first}"
+        f"expected one of {_expected(mapping, ('plaintiff_name',))}{hint}{first}"
     )
+
+
+def _expected(mapping: Mapping, columns: Sequence[str]) -> str:
+    return ", ".join(f"'{text}'" for column in columns for text in mapping.spellings(column))
+
+
+def _nearest(mapping: Mapping, columns: Sequence[str], header: Sequence[str]) -> str:
+    expected = [text for column in columns for text in mapping.spellings(column)]
+    spellings = {reduced(text): text for text in reversed(expected)}
+    near = (match for cell in header for match in difflib.get_close_matches(reduced(cell), spellings, n=1, cutoff=0.7))
+    guess = next(near, None)
+    return f"; did you mean '{spellings[guess]}'?" if guess else ""
 
 
 def _shown(header: Sequence[str]) -> str:

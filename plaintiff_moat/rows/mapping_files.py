@@ -25,7 +25,7 @@ from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, DEFAULT_IDENTITY
 from plaintiff_moat.rows.headers import is_sensitive, reduced
 from plaintiff_moat.rows.mapping import Mapping
 
-__all__ = ["load_mapping", "mapping_for", "mapping_names"]
+__all__ = ["load_mapping", "mapping_for", "mapping_names", "parse_mapping"]
 
 DEFAULT_MAPPING: Final = "generic"
 SIZE_LIMIT: Final = 1 << 20  # bytes; a mapping takes a few thousand
@@ -50,11 +50,11 @@ def mapping_for(source_system: str, explicit: str | Path | None = None) -> Mappi
 def load_mapping(name_or_path: str | Path) -> Mapping:
     """Read and validate a mapping that comes with the package, or one from a TOML file; else `BadMapping`."""
     if isinstance(name_or_path, str) and name_or_path in mapping_names():
-        return _parse((_BUNDLED / f"{name_or_path}.toml").read_bytes(), name_or_path)
+        return parse_mapping((_BUNDLED / f"{name_or_path}.toml").read_bytes(), name_or_path)
     path = Path(name_or_path)
     try:
         if path.is_file():
-            return _parse(_read(path), str(path))
+            return parse_mapping(_read(path), str(path))
         present = path.exists()
     except (OSError, ValueError) as error:
         raise BadMapping(f"mapping file {path} cannot be read: {error}; check the path") from error
@@ -77,7 +77,8 @@ def _read(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=32)  # a folder of small files is read under one mapping
-def _parse(content: bytes, where: str) -> Mapping:
+def parse_mapping(content: bytes, where: str) -> Mapping:
+    """Read and validate the TOML of a mapping; `where` is what messages call it. Raises BadMapping."""
     try:
         table = tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -8,11 +8,14 @@ from typing import Final
 import polars as pl
 
 from plaintiff_moat.rows.amounts import signed_amount
+from plaintiff_moat.rows.codes import ErrorCode
 from plaintiff_moat.rows.mapping import BoundMapping
 
 __all__ = ["Measure", "measure"]
 
 FIRST_UNREAD: Final = 20
+# A vendor's total is of the records alone: the line that states it would double it.
+_NO_RECORDS: Final = (ErrorCode.REPEATED_HEADER, ErrorCode.TOTALS_LINE)
 _NOTHING: Final = Decimal("0.00")
 
 
@@ -22,7 +25,8 @@ class Measure:
 
     `valid_total` is the sum of the amounts of valid records, `rejected_total` of those of rejects, negative ones
     included. `unread_amounts` counts the rejects whose amount is in neither: an unreadable record, or a cell that is no
-    amount; `unread_lines` are the physical lines of the first of them. An empty cell is no amount and not unread.
+    amount; `unread_lines` are the physical lines of the first of them. An empty cell is no amount and not unread. A
+    repeated header and a totals line are rejects without an amount, whatever their cells hold.
     """
 
     records: int
@@ -55,7 +59,8 @@ def measure(cells: pl.DataFrame, rows: pl.DataFrame, mapping: BoundMapping) -> M
     """Measure a chunk by its cells as `source.read` gives them and its rows as `prepare` makes them of these."""
     rejected = rows.get_column("error_code").is_not_null()
     amounts = rows.get_column("judgment_amount").cast(pl.Decimal(38, 2))
-    read, unread = _of_rejects(cells.filter(rejected), dict(mapping.columns).get("judgment_amount"))
+    is_record = ~rows.get_column("error_code").is_in([str(code) for code in _NO_RECORDS])
+    read, unread = _of_rejects(cells.filter(rejected & is_record), dict(mapping.columns).get("judgment_amount"))
     return Measure(
         records=rows.height,
         rejected=int(rejected.sum()),

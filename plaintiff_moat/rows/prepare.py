@@ -8,6 +8,7 @@ import polars as pl
 from plaintiff_moat.rows import normalise, payload, warn
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode, message
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, LANDING_COLUMNS
+from plaintiff_moat.rows.furniture import repeated_headers, totals_lines, with_footers
 from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.identity import dedupe_keys
 from plaintiff_moat.rows.mapping import BoundMapping
@@ -30,10 +31,15 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
 
     `frame` has row_number, line_start, line_end, error_code, error_message, raw and the cells c0, c1, … as sent.
     A reject keeps no canonical value: what it held stands, redacted, in raw_payload. `extra` is null when the
-    mapping takes every column. Amounts and dates are text, so that no binary fraction ever touches them.
+    mapping takes every column. Amounts and dates are text, so that no binary fraction ever touches them. Raises
+    BadInput for the header of another table.
     """
     names = labels(header)
-    read = _read(frame, mapping)
+    read = _read(with_footers(frame), mapping)
+    read = read.with_columns(
+        is_header=repeated_headers(read, header, mapping),
+        is_totals=totals_lines(read),
+    )
     judged = _judge(read, _rules(names, mapping))
     valid = pl.col("error_code").is_null()
     extra = payload.unmapped(names, mapping.extra, mapping.sensitive)
@@ -88,6 +94,8 @@ def _rules(names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
     identity = mapping.mapping.identity
     unread_amount = pl.col("judgment_amount").is_not_null() & pl.col("amount").is_null()
     fails = {
+        ErrorCode.REPEATED_HEADER: pl.col("is_header"),
+        ErrorCode.TOTALS_LINE: pl.col("is_totals"),
         ErrorCode.NUL_CHARACTER: pl.col("whole").str.contains("\0", literal=True),
         ErrorCode.RECORD_TOO_LARGE: pl.col("whole").str.len_bytes() > RECORD_LIMIT,
         ErrorCode.MISSING_PLAINTIFF_NAME: pl.col("plaintiff_name").is_null(),

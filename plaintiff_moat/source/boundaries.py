@@ -12,6 +12,7 @@ from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.grammar import Grammar
 from plaintiff_moat.source.proof import LF, Positions, Proof, find, prove
 from plaintiff_moat.source.records import RECORD_LIMIT, Damage
+from plaintiff_moat.source.text import TextDecoder
 
 __all__ = ["Boundaries", "Run"]
 
@@ -26,7 +27,7 @@ _LINE_LIMIT = 64 << 20
 class Run:
     """Contiguous whole lines: well-formed records and blank lines, or one damaged stretch.
 
-    `start`, `starts` (of the records) and `newlines` are offsets in the file, `first_line` is the physical line at
+    `start`, `starts` (of the records) and `newlines` are offsets in the text, `first_line` is the physical line at
     `start`. A damaged stretch is one record.
     """
 
@@ -39,11 +40,15 @@ class Run:
 
 
 class Boundaries:
-    """Reads a file once, first byte to last, holding a few blocks of it; `taken` is given every block in order."""
+    """Reads a file once, first byte to last, holding a few blocks of its text.
 
-    def __init__(self, name: str, descriptor: int, taken: Callable[[bytes], None]) -> None:
+    `taken` is given every block of the file in order, and an empty one at the end.
+    """
+
+    def __init__(self, name: str, descriptor: int, decoder: TextDecoder, taken: Callable[[bytes], None]) -> None:
         self._name = name
         self._descriptor = descriptor
+        self._decoder = decoder
         self._taken = taken
         self._text = b""
         self._base = 0
@@ -51,12 +56,12 @@ class Boundaries:
         self.size = 0
 
     def opening(self) -> bytes:
-        """Return the first bytes of the file, more than a header can have."""
+        """Return the first bytes of the text, more than a header can have."""
         self._fill(0, 2 * RECORD_LIMIT)
-        return self._text
+        return self._text[: 2 * RECORD_LIMIT]
 
     def runs(self, at: int, line: int, dialect: Dialect, width: int) -> Iterator[Run]:
-        """Yield the file from offset `at`, physical line `line`, to its end, in order and without gaps.
+        """Yield the text from offset `at`, physical line `line`, to its end, in order and without gaps.
 
         The last record of a window is proved again with the next one: damage behind it may show that it was misread.
         Raises BadInput for a line that is too long to be one of a CSV file.
@@ -116,7 +121,7 @@ class Boundaries:
             self._ended = not block
             self._taken(block)
             self.size += len(block)
-            self._text = self._text[at:] + block
+            self._text = self._text[at:] + self._decoder.text(block, final=self._ended)
             self._base += at
             at = 0
         return at

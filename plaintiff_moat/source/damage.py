@@ -42,6 +42,8 @@ def assess(grammar: Grammar, text: bytes, start: int, previous: int | None) -> S
     quote's true place. The judgement depends on LOOKAHEAD bytes behind the record's first line and on nothing else.
     """
     code, violation = grammar.violation(text, start)
+    if not grammar.quote:
+        return Stretch(start, _extent(grammar, text, start, start), code)
     repair = _repair(grammar, text, start, start, violation + 1)
     earlier = None if previous is None else _repair_before(grammar, text, previous, start)
     if previous is not None and earlier and (repair is None or _ends_record(text, earlier.stray)):
@@ -131,7 +133,7 @@ def _begins_record(grammar: Grammar, text: bytes, start: int, at: int, line_end:
 
 def _may_be_open(grammar: Grammar, text: bytes, start: int, at: int) -> bool:
     """Tell whether a cell of the lines from `start` could still be open at `at`."""
-    return (
+    return bool(grammar.quote) and (
         text.startswith(grammar.quote, start)
         or text.find(grammar.delimiter + grammar.quote, start, at) >= 0
         or text.find(b"\n" + grammar.quote, start, at) >= 0

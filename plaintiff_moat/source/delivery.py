@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from plaintiff_moat.errors import BadInput, SourceChanged
+from plaintiff_moat.source.encodings import marked
 
 __all__ = ["check_unchanged", "opened", "read_range", "refuse_binary"]
 
@@ -19,12 +20,6 @@ _CONTAINERS = (
     (b"PAR1", "a parquet file"),
     (b"%PDF-", "a PDF document"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)"),
-)
-_UTF_BOMS = (
-    (b"\xff\xfe\0\0", "UTF-32"),
-    (b"\0\0\xfe\xff", "UTF-32"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
 )
 _OPENING = 4096
 _NULS_OF_A_BINARY = 200  # of the opening; UTF-16 has ten times as many, a damaged export a handful
@@ -70,10 +65,7 @@ def _check_kind(name: str, state: os.stat_result) -> None:
 
 
 def refuse_binary(name: str, opening: bytes) -> None:
-    """Raise BadInput when the first bytes are those of an archive, a workbook, UTF-16 or other non-text."""
-    for mark, encoding in _UTF_BOMS:
-        if opening.startswith(mark):
-            raise BadInput(f"{name}: expected UTF-8 text, found {encoding}; save it as CSV in UTF-8")
+    """Raise BadInput when the first bytes are those of an archive, a workbook or other non-text."""
     if opening.startswith(b"PK\x03\x04"):
         workbook = b"xl/" in opening or b"[Content_Types].xml" in opening
         kind = "an Excel workbook (.xlsx)" if workbook else "a zip archive"
@@ -82,7 +74,7 @@ def refuse_binary(name: str, opening: bytes) -> None:
     for mark, kind in _CONTAINERS:
         if opening.startswith(mark):
             raise BadInput(f"{name}: expected CSV text, found {kind}; unpack or export it as CSV first")
-    if opening.count(0, 0, _OPENING) > _NULS_OF_A_BINARY:
+    if not marked(name, opening, None) and opening.count(0, 0, _OPENING) > _NULS_OF_A_BINARY:
         raise BadInput(f"{name}: expected CSV text, found binary data (NUL bytes); save it as CSV in UTF-8")
 
 

@@ -1,4 +1,4 @@
-"""The grammar of one record, strictly: RFC 4180 with LF or CRLF."""
+"""The grammar of one record, strictly: RFC 4180 with LF or CRLF, or no quotes at all."""
 
 import re
 
@@ -22,7 +22,8 @@ class Grammar:
         self.quote = dialect.quote.encode()
         delimiter, quote = re.escape(self.delimiter), re.escape(self.quote)
         # Possessive throughout: a record is matched or refused in one pass over its bytes.
-        quoted = b"%b[^%b]*+(?:%b%b[^%b]*+)*+%b" % ((quote,) * 6)
+        never = rb"(?!)"
+        quoted = b"%b[^%b]*+(?:%b%b[^%b]*+)*+%b" % ((quote,) * 6) if quote else never
         plain = rb"[^%b%b\r\n]*+" % (quote, delimiter)
         cell = b"(?:%b|%b)" % (quoted, plain)
         line_end = rb"(?:\r?\n|\Z)"
@@ -33,7 +34,8 @@ class Grammar:
         # What the vector proof accepts: any width, and a stray CR outside of quotes, which the reader flags.
         lenient = rb"(?:%b|[^%b%b\n]*+)" % (quoted, quote, delimiter)
         self._proved = re.compile(rb"%b(?:%b%b)*+(?:\r?\n|\Z)" % (lenient, delimiter, lenient))
-        self._closed = re.compile(rb"%b|%b|\r?\n|\Z" % (delimiter, quote))
+        self._closed = re.compile(rb"%b|%b|\r?\n|\Z" % (delimiter, quote or never))
+        self._cell = re.compile(b"(?:(%b)|(%b))(%b|%b)" % (quoted, plain, delimiter, line_end))
 
     def record_end(self, text: bytes, at: int) -> int | None:
         """Return where the record that begins at `at` ends; None unless it is strictly one of the header's width."""
@@ -41,6 +43,28 @@ class Grammar:
         if match is None or not 0 < match.end() - at <= RECORD_LIMIT:
             return None
         return match.end()
+
+    def cells(self, text: bytes, at: int) -> tuple[list[bytes], int, bool]:
+        """Return the cells of the record at `at`, of any width, where they end, and whether a line end follows them."""
+        cells: list[bytes] = []
+        limit = at + RECORD_LIMIT
+        while match := self._cell.match(text, at, limit):
+            quoted, plain, separator = match.groups()
+            cells.append(plain if quoted is None else quoted[1:-1].replace(self.quote * 2, self.quote))
+            at = match.end()
+            if separator != self.delimiter:
+                return cells, at, True
+        return cells, at, False
+
+    def longest_cell(self, text: bytes, at: int) -> int:
+        """Return the bytes of the longest cell of the record at `at`, as far as it is one."""
+        longest = 0
+        while match := self._cell.match(text, at, at + RECORD_LIMIT):
+            longest = max(longest, match.start(3) - at)
+            at = match.end()
+            if match[3] != self.delimiter:
+                break
+        return longest
 
     def is_well_formed(self, text: bytes, at: int) -> bool:
         """Tell whether the vector proof holds for the record at `at`."""
@@ -52,7 +76,7 @@ class Grammar:
         limit = min(at + RECORD_LIMIT, len(text))
         cells = self._cells.match(text, at, limit)
         begin = cells.end() if cells else at
-        if text.startswith(self.quote, begin):
+        if self.quote and text.startswith(self.quote, begin):
             quoted = self._quoted.match(text, begin, limit)
             if quoted is None:
                 return UNCLOSED_QUOTE, limit
@@ -60,7 +84,8 @@ class Grammar:
             return UNCLOSED_QUOTE if _LF in quoted.group() else BARE_QUOTE, quoted.end() - 1
         plain = self._plain.match(text, begin, limit)
         end = plain.end() if plain else begin
-        return BARE_QUOTE if text.startswith(self.quote, end) else MALFORMED_RECORD, end
+        bare = self.quote and text.startswith(self.quote, end)
+        return BARE_QUOTE if bare else MALFORMED_RECORD, end
 
     def opens(self, text: bytes, quote: int) -> bool:
         """Tell whether a quote may open a cell, or continue one as the second of a doubled quote."""

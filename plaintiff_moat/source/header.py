@@ -1,97 +1,99 @@
-"""The first record of a delivery: the names of its columns."""
+"""The row that names a delivery's columns: its first one, or one behind a preamble that a mapping knows."""
 
 import codecs
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.source.delivery import refuse_binary
 from plaintiff_moat.source.dialect import Dialect
-from plaintiff_moat.source.records import RECORD_LIMIT
+from plaintiff_moat.source.grammar import Grammar, after_line
 
-__all__ = ["Header", "read_header"]
+__all__ = ["Header", "Heads", "find_header", "text_start"]
 
-_OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "pipes", ",": "commas"}
+# Tells whether a row of cells is a header that a mapping knows.
+Heads = Callable[[Sequence[str]], bool]
+
+_PREAMBLE_LINES = 50
+_BLANK = re.compile(rb"(?:\r?\n|\r\Z)*+")
+# What Excel takes for an instruction, not for data: the first line says which delimiter follows.
+_SEPARATOR_LINE = re.compile(rb'"?sep=([\x01-\x09\x0b\x0c\x0e-\x7f])"?(?:\r?\n|\Z)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The names of the columns as sent, the offset of what follows them, and the physical line there."""
+    """The names of the columns as bytes of the text, where they begin and end, and the physical lines of both."""
 
-    names: tuple[str, ...]
+    cells: tuple[bytes, ...]
+    line: int
     end: int
     next_line: int
 
+    def names(self, name: str, encoding: str) -> tuple[str, ...]:
+        """Return the names of the columns as sent. Raises BadInput when they are not in this encoding."""
+        try:
+            return tuple(cell.decode(encoding) for cell in self.cells)
+        except UnicodeDecodeError:
+            raise BadInput(
+                f"{name}: expected a header in {encoding.upper()}, found other bytes; "
+                "save it as CSV in UTF-8, or say its encoding with --encoding"
+            ) from None
 
-def read_header(name: str, opening: bytes, dialect: Dialect) -> Header:
-    """Read the header off the file's first bytes, behind a byte order mark and blank lines.
 
-    `opening` holds at least RECORD_LIMIT bytes unless the file is shorter. Raises BadInput for what is empty, binary,
-    not in the dialect, or leaves a column without a name of its own.
-    """
-    refuse_binary(name, opening)
+def text_start(opening: bytes) -> tuple[int, str | None]:
+    """Return where rows begin, behind a mark and a line such as `sep=;`, and the delimiter that such a line names."""
     start = len(codecs.BOM_UTF8) if opening.startswith(codecs.BOM_UTF8) else 0
-    blank = re.compile(rb"(?:\r?\n|\r\Z)*+").match(opening, start)
-    start = blank.end() if blank else start
+    separator = _SEPARATOR_LINE.match(opening, start)
+    return (separator.end(), separator[1].decode()) if separator else (start, None)
+
+
+def find_header(name: str, opening: bytes, dialect: Dialect, heads: Heads) -> Header:
+    """Return the first row, or the first of the next that `heads` knows where it does not know that one.
+
+    What stands before such a row has fewer filled cells in every line than it has columns; else it is a table, and its
+    first row the header. `opening` holds at least RECORD_LIMIT bytes unless the file is shorter. Raises BadInput for
+    what is empty or damaged.
+    """
+    start = _filled(opening, text_start(opening)[0])
     if start == len(opening):
         raise BadInput(f"{name}: expected a header and records, found an empty file; ask the vendor for it again")
-    cells, end = _split(name, opening, start, dialect)
-    names = _decode(name, cells, dialect)
-    _check_names(name, names, dialect)
-    return Header(names, end, 1 + opening.count(b"\n", 0, end))
-
-
-def _split(name: str, opening: bytes, start: int, dialect: Dialect) -> tuple[list[bytes], int]:
-    delimiter, quote = re.escape(dialect.delimiter.encode()), re.escape(dialect.quote.encode())
-    cell = re.compile(
-        rb"(?:%b((?:[^%b]|%b%b)*+)%b|([^%b%b\r\n]*+))(%b|\r?\n|\Z)"
-        % (quote, quote, quote, quote, quote, quote, delimiter, delimiter)
-    )
-    doubled, single = dialect.quote.encode() * 2, dialect.quote.encode()
-    cells: list[bytes] = []
-    at = start
-    while match := cell.match(opening, at, start + RECORD_LIMIT):
-        quoted, plain, separator = match.groups()
-        cells.append(plain if quoted is None else quoted.replace(doubled, single))
-        at = match.end()
-        if separator != dialect.delimiter.encode():
-            return cells, at
-    line = opening.count(b"\n", 0, start) + 1
-    if b"\r" in opening[at : at + RECORD_LIMIT] and b"\n" not in opening:
+    grammar = Grammar(dialect, 1)
+    first = _row(opening, start, grammar)
+    if first is not None and heads(_shown(first, dialect)):
+        return first
+    at, most = start, 0
+    for _ in range(_PREAMBLE_LINES):
+        row = _row(opening, at, grammar)
+        shown = [] if row is None else _shown(row, dialect)
+        if row is not None and most < len(row.cells) and heads(shown):
+            return row
+        most = max(most, sum(bool(cell.strip()) for cell in shown))
+        at = _filled(opening, row.end if row else after_line(opening, at, len(opening)))
+        if at == len(opening):
+            break
+    if first is None:
+        cells, _, _ = grammar.cells(opening, start)
+        line = opening.count(b"\n", 0, start) + 1
         raise BadInput(
-            f"{name}: expected lines that end with LF or CRLF, found CR alone; save it with one of those line ends"
+            f"{name}: expected a header with balanced quotes, found line {line} damaged at column {len(cells) + 1}; "
+            "correct that line"
         )
-    raise BadInput(
-        f"{name}: expected a header with balanced quotes, found line {line} damaged at column {len(cells) + 1}; "
-        "correct that line"
-    )
-
-
-def _decode(name: str, cells: list[bytes], dialect: Dialect) -> tuple[str, ...]:
-    if any(b"\0" in cell for cell in cells):
+    if any(b"\0" in cell for cell in first.cells):
         raise BadInput(f"{name}: expected CSV text, found binary data (NUL bytes); save it as CSV in UTF-8")
-    try:
-        return tuple(cell.decode(dialect.encoding) for cell in cells)
-    except UnicodeDecodeError:
-        raise BadInput(
-            f"{name}: expected a header in {dialect.encoding.upper()}, found other bytes; save it as CSV in UTF-8"
-        ) from None
+    return first
 
 
-def _check_names(name: str, names: tuple[str, ...], dialect: Dialect) -> None:
-    expected = _OTHER_DELIMITERS.get(dialect.delimiter, "the delimiter")
-    if len(names) == 1:
-        for delimiter, found in _OTHER_DELIMITERS.items():
-            if delimiter in names[0]:
-                raise BadInput(f"{name}: expected {expected} between columns, found {found}; save it with {expected}")
-    # Positions, not names: in a file without a header these would be a person's data.
-    seen: dict[str, int] = {}
-    for position, column in enumerate((column.strip() for column in names), 1):
-        if not column:
-            raise BadInput(f"{name}: expected a name for every column, found none for column {position}; name it")
-        if column in seen:
-            raise BadInput(
-                f"{name}: expected a different name for every column, found one name for columns {seen[column]} "
-                f"and {position}; rename one of them"
-            )
-        seen[column] = position
+def _filled(opening: bytes, at: int) -> int:
+    blank = _BLANK.match(opening, at)
+    return blank.end() if blank else at
+
+
+def _row(opening: bytes, at: int, grammar: Grammar) -> Header | None:
+    cells, end, is_whole = grammar.cells(opening, at)
+    if not is_whole:
+        return None
+    return Header(tuple(cells), 1 + opening.count(b"\n", 0, at), end, 1 + opening.count(b"\n", 0, end))
+
+
+def _shown(row: Header, dialect: Dialect) -> list[str]:
+    return [cell.decode(dialect.text_encoding, "replace") for cell in row.cells]

@@ -7,10 +7,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from plaintiff_moat.source.dialect import Dialect
-from plaintiff_moat.source.proof import CR, LF, Bytes, Positions, blank_lines, find
+from plaintiff_moat.source.encodings import undefined
+from plaintiff_moat.source.grammar import Grammar
+from plaintiff_moat.source.proof import CR, LF, Bytes, Positions, blank_lines, find, find_quotes
 from plaintiff_moat.source.records import (
     BAD_ENCODING,
     BARE_QUOTE,
+    FIELD_LIMIT,
+    FIELD_TOO_LONG,
     MALFORMED_RECORD,
     NUL_BYTE,
     UNCLOSED_QUOTE,
@@ -27,6 +31,7 @@ CODES = (
     "",
     WRONG_FIELD_COUNT,
     MALFORMED_RECORD,
+    FIELD_TOO_LONG,
     BAD_ENCODING,
     NUL_BYTE,
     BARE_QUOTE,
@@ -55,7 +60,7 @@ def lay_out(data: bytes, chunk: Chunk, dialect: Dialect, width: int) -> Layout:
     block = np.frombuffer(data, np.uint8)
     damaged = _Stretches.of(chunk)
     newlines = find(block, LF)
-    quotes = damaged.outside(find(block, ord(dialect.quote)))
+    quotes = damaged.outside(find_quotes(block, dialect))
     starts, ends = _records(block, newlines, quotes, damaged)
     delimiters = find(block, ord(dialect.delimiter))
     widths = _widths(starts, ends, quotes, delimiters)
@@ -63,7 +68,8 @@ def lay_out(data: bytes, chunk: Chunk, dialect: Dialect, width: int) -> Layout:
     verdicts[widths != width] = CODES.index(WRONG_FIELD_COUNT)
     if b"\r" in data:
         verdicts[_with_stray_cr(block, starts, ends, quotes)] = CODES.index(MALFORMED_RECORD)
-    verdicts[_with_bad_encoding(data, block, starts, ends)] = CODES.index(BAD_ENCODING)
+    verdicts[_with_long_field(data, starts, ends, Grammar(dialect, width))] = CODES.index(FIELD_TOO_LONG)
+    verdicts[_with_bad_encoding(data, block, starts, ends, dialect.text_encoding)] = CODES.index(BAD_ENCODING)
     if b"\0" in data:
         verdicts[_owners(find(block, 0), starts)] = CODES.index(NUL_BYTE)
     verdicts[np.searchsorted(starts, damaged.starts)] = [CODES.index(damage.code) for damage in chunk.damage]
@@ -87,7 +93,7 @@ class _Stretches:
 
     @classmethod
     def of(cls, chunk: Chunk) -> "_Stretches":
-        ranges = [(damage.start - chunk.start, damage.end - chunk.start) for damage in chunk.damage]
+        ranges = [(damage.start - chunk.text_start, damage.end - chunk.text_start) for damage in chunk.damage]
         both = np.array(ranges, np.int64).reshape(-1, 2)
         return cls(both[:, 0], both[:, 1])
 
@@ -140,7 +146,14 @@ def _with_stray_cr(block: Bytes, starts: Positions, ends: Positions, quotes: Pos
     return np.asarray(owners[stray < ends[owners]])
 
 
-def _with_bad_encoding(data: bytes, block: Bytes, starts: Positions, ends: Positions) -> Positions:
+def _with_long_field(data: bytes, starts: Positions, ends: Positions, grammar: Grammar) -> list[int]:
+    suspects = np.flatnonzero(ends - starts > FIELD_LIMIT).tolist()
+    return [record for record in suspects if grammar.longest_cell(data, int(starts[record])) > FIELD_LIMIT]
+
+
+def _with_bad_encoding(data: bytes, block: Bytes, starts: Positions, ends: Positions, encoding: str) -> Positions:
+    if encoding != "utf-8":
+        return _owners(np.flatnonzero(undefined(encoding)[block]), starts)
     # Polars checks without building the text that Python's decoder would: a third of the time.
     try:
         pl.Series([data], dtype=pl.Binary).cast(pl.String)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.records import RECORD_LIMIT
 
-__all__ = ["CR", "LF", "Bytes", "Positions", "Proof", "blank_lines", "find", "prove"]
+__all__ = ["CR", "LF", "Bytes", "Positions", "Proof", "blank_lines", "find", "find_quotes", "prove"]
 
 LF = 10
 CR = 13
@@ -42,7 +42,7 @@ def prove(block: Bytes, dialect: Dialect, *, final: bool) -> Proof:
     every closing one last. `final` says that the file ends with the block. Records above RECORD_LIMIT are violations.
     """
     newlines = find(block, LF)
-    quotes = find(block, ord(dialect.quote))
+    quotes = find_quotes(block, dialect)
     ends = newlines + 1
     violation = block.size
     if quotes.size:
@@ -69,6 +69,11 @@ def find(block: Bytes, byte: int) -> Positions:
     return np.concatenate(
         [np.flatnonzero(block[at : at + _CACHED] == byte) + at for at in range(0, block.size, _CACHED)]
     )
+
+
+def find_quotes(block: Bytes, dialect: Dialect) -> Positions:
+    """Return where quotes stand that enclose cells: nowhere, where nothing does."""
+    return find(block, ord(dialect.quote)) if dialect.quote else np.zeros(0, np.int64)
 
 
 def blank_lines(block: Bytes, starts: Positions, ends: Positions) -> NDArray[np.bool_]:

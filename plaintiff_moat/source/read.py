@@ -15,12 +15,15 @@ from plaintiff_moat.source.layout import CODES, Layout, lay_out
 from plaintiff_moat.source.records import (
     BAD_ENCODING,
     BARE_QUOTE,
+    FIELD_LIMIT,
+    FIELD_TOO_LONG,
     MALFORMED_RECORD,
     NUL_BYTE,
     UNCLOSED_QUOTE,
     WRONG_FIELD_COUNT,
     Chunk,
 )
+from plaintiff_moat.source.text import TextDecoder, exchanged
 
 __all__ = ["RAW_LIMIT", "ReadingsDisagree", "cell_names", "read"]
 
@@ -29,7 +32,7 @@ RAW_LIMIT = 64 << 10
 
 _MESSAGES = {
     MALFORMED_RECORD: "expected one record of cells and delimiters, found text that is none; correct the record",
-    BAD_ENCODING: "expected UTF-8, found bytes of another encoding; save the file as UTF-8",
+    FIELD_TOO_LONG: f"expected cells of at most {FIELD_LIMIT:,} bytes, found a longer one; shorten it",
     NUL_BYTE: "expected text, found a NUL byte; remove it",
     BARE_QUOTE: "expected quotes only around a whole cell, found one inside; double it and quote the cell",
     UNCLOSED_QUOTE: "expected a closing quote, found none that ends its cell; close it or remove the opening one",
@@ -51,23 +54,26 @@ def read(path: str | os.PathLike[str], dialect: Dialect, header: tuple[str, ...]
     Columns: `row_number`, `line_start`, `line_end` (physical lines, inclusive), `error_code`, `error_message` and
     `raw` (null for a record that reads well), then `c0`, `c1`, … for the header's columns. Cells are exactly as sent,
     with an empty one, quoted or not, as null; an unreadable record has null cells. `raw` is the text of an unreadable
-    record, its first RAW_LIMIT bytes, with what is not UTF-8 and NUL replaced by U+FFFD.
+    record, its first RAW_LIMIT bytes, with NUL and what is not of the file's encoding replaced by U+FFFD.
 
     Raises SourceChanged, BadInput when the file is gone, ReadingsDisagree.
     """
-    data = _bytes_of(path, chunk)
+    data = TextDecoder(dialect).text(_bytes_of(path, chunk), final=True)
     layout = lay_out(data, chunk, dialect, len(header))
     if layout.starts.size != chunk.records:
         raise ReadingsDisagree(
             f"chunk {chunk.number}: expected {chunk.records} records as scanned, found {layout.starts.size}; "
             "report this together with the file"
         )
-    fates = _fates(data, layout, len(header))
-    cells = _cells(b"".join(_readable(data, layout, dialect, len(header))), dialect, len(header))
+    fates = _fates(data, layout, dialect, len(header))
+    readable = b"".join(_readable(data, layout, dialect, len(header)))
     del data
-    _check(cells, layout, chunk)
-    empty_as_null = pl.when(pl.all() != "").then(pl.all())
-    return pl.concat([_places(layout, chunk), fates, cells.select(empty_as_null)], how="horizontal")
+    text = _as_utf_8(readable, dialect)
+    cells = _cells(text, dialect, len(header))
+    if not dialect.quote and len(header) == 1:
+        cells = cells.select(pl.when(pl.Series(layout.verdicts == 0)).then(pl.all()).otherwise(pl.lit("")))
+    _check(cells, layout.content + len(text) - len(readable), chunk)
+    return pl.concat([_places(layout, chunk), fates, _as_sent(cells, dialect)], how="horizontal")
 
 
 def _bytes_of(path: str | os.PathLike[str], chunk: Chunk) -> bytes:
@@ -91,7 +97,7 @@ def _places(layout: Layout, chunk: Chunk) -> pl.DataFrame:
     )
 
 
-def _fates(data: bytes, layout: Layout, width: int) -> pl.DataFrame:
+def _fates(data: bytes, layout: Layout, dialect: Dialect, width: int) -> pl.DataFrame:
     """Return code, message and raw text, all null for a record that reads well."""
     unreadable = np.flatnonzero(layout.verdicts).tolist()
     if not unreadable:
@@ -102,23 +108,29 @@ def _fates(data: bytes, layout: Layout, width: int) -> pl.DataFrame:
     for record in unreadable:
         code = CODES[layout.verdicts[record]]
         codes[record] = code
-        messages[record] = (
-            f"expected {width} fields, found {layout.widths[record]}; correct the delimiters of the record"
-            if code == WRONG_FIELD_COUNT
-            else _MESSAGES[code]
-        )
-        raws[record] = _shown(data[layout.starts[record] : layout.ends[record]])
+        messages[record] = _message(code, width, int(layout.widths[record]), dialect)
+        raws[record] = _shown(data[layout.starts[record] : layout.ends[record]], dialect)
     columns = {"error_code": codes, "error_message": messages, "raw": raws}
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
-def _shown(record: bytes) -> str:
-    text = record[:RAW_LIMIT].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return text.removesuffix("\n").removesuffix("\r")
+def _message(code: str, width: int, found: int, dialect: Dialect) -> str:
+    if code == WRONG_FIELD_COUNT:
+        return f"expected {width} fields, found {found}; correct the delimiters of the record"
+    if code == BAD_ENCODING:
+        encoding = dialect.encoding.upper()
+        return f"expected {encoding}, found bytes of another encoding; save the file as UTF-8, or name its encoding"
+    return _MESSAGES[code]
+
+
+def _shown(record: bytes, dialect: Dialect) -> str:
+    record = record[:RAW_LIMIT].removesuffix(b"\n").removesuffix(b"\r")
+    record = exchanged(record) if dialect.line_end == "\r" else record
+    return record.decode(dialect.text_encoding, "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _readable(data: bytes, layout: Layout, dialect: Dialect, width: int) -> Iterator[bytes | memoryview]:
-    """Yield the bytes for the parser: the readable records, and a record of empty cells in place of each other one.
+    """Yield the text for the parser: the readable records, and a record of empty cells in place of each other one.
 
     Another one goes first, because a parser treats what a file begins with as it treats no other bytes: byte order
     marks, magic numbers of archives, a first line that sets the width.
@@ -135,9 +147,16 @@ def _readable(data: bytes, layout: Layout, dialect: Dialect, width: int) -> Iter
 
 
 def _empty_record(dialect: Dialect, width: int) -> bytes:
-    # A record of one empty cell needs quotes: without them it is a blank line.
-    cells = dialect.delimiter * (width - 1) if width > 1 else dialect.quote * 2
+    # A record of one empty cell needs quotes: without them it is a blank line. Where quotes are text, it has that text.
+    cells = dialect.delimiter * (width - 1) if width > 1 else (dialect.quote or "-") * 2
     return cells.encode() + b"\n"
+
+
+def _as_utf_8(text: bytes, dialect: Dialect) -> bytes:
+    # Delimiters, quotes and line ends are ASCII, so that all that grows is cells.
+    if dialect.text_encoding == "utf-8" or text.isascii():
+        return text
+    return text.decode(dialect.text_encoding).encode()
 
 
 def _cells(text: bytes, dialect: Dialect, width: int) -> pl.DataFrame:
@@ -147,7 +166,7 @@ def _cells(text: bytes, dialect: Dialect, width: int) -> pl.DataFrame:
             has_header=False,
             schema=dict.fromkeys(cell_names(width), pl.String),
             separator=dialect.delimiter,
-            quote_char=dialect.quote,
+            quote_char=dialect.quote or None,
             empty_string_is_null=False,  # null is left to mean a cell that the parser did not find
         )
     except pl.exceptions.PolarsError:
@@ -158,12 +177,20 @@ def _cells(text: bytes, dialect: Dialect, width: int) -> pl.DataFrame:
     return frame[1:]
 
 
-def _check(cells: pl.DataFrame, layout: Layout, chunk: Chunk) -> None:
+def _as_sent(cells: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
+    """Return the cells with the line ends of the file inside them, and null where they are empty."""
+    sent = pl.all()
+    if dialect.line_end == "\r":
+        sent = sent.str.replace_many(["\r", "\n"], ["\n", "\r"])
+    return cells.select(pl.when(pl.all() != "").then(sent))
+
+
+def _check(cells: pl.DataFrame, expected: int, chunk: Chunk) -> None:
     """Raise ReadingsDisagree unless the parser returned every record, every cell and every byte of them."""
     content = sum(cells.select(pl.all().str.len_bytes().sum()).row(0))
     nulls = sum(cells.null_count().row(0))
-    if (cells.height, nulls, content) != (chunk.records, 0, layout.content):
+    if (cells.height, nulls, content) != (chunk.records, 0, expected):
         raise ReadingsDisagree(
-            f"chunk {chunk.number}: expected {chunk.records} records with {layout.content} bytes in cells as proved, "
+            f"chunk {chunk.number}: expected {chunk.records} records with {expected} bytes in cells as proved, "
             f"found {cells.height} with {content} bytes and {nulls} cells missing; report this with the file"
         )

@@ -1,55 +1,86 @@
 """One sequential pass over a delivered file: its identity, its record boundaries and its count of records."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.source.boundaries import Boundaries, Run
-from plaintiff_moat.source.delivery import check_unchanged, opened
+from plaintiff_moat.source.delivery import check_unchanged, opened, read_range, refuse_binary
+from plaintiff_moat.source.detect import OPENING, detect_dialect, detect_text
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.digests import Digest, DigestThread
-from plaintiff_moat.source.header import read_header
+from plaintiff_moat.source.encodings import Evidence, marked
+from plaintiff_moat.source.header import Header, Heads
+from plaintiff_moat.source.reading import AS_IT_IS, Reading
 from plaintiff_moat.source.records import Chunk, Damage, Scan
+from plaintiff_moat.source.tables import Tables
+from plaintiff_moat.source.text import TextDecoder, file_bytes
 
 __all__ = ["CHUNK_BYTES", "scan"]
 
 # Client memory and CPU time of 1,000,000 records by two workers: 16 MiB 586 MB; 4 MiB 252 MB and a tenth more time.
 CHUNK_BYTES = 6 << 20
-_COMMA = Dialect()
 
 
-def scan(path: str | os.PathLike[str], *, chunk_bytes: int = CHUNK_BYTES, dialect: Dialect = _COMMA) -> Scan:
-    """Hash the file, read its header and find its records; the answer depends on the bytes alone.
+def scan(
+    path: str | os.PathLike[str],
+    *,
+    chunk_bytes: int = CHUNK_BYTES,
+    reading: Reading = AS_IT_IS,
+    heads: Heads = lambda _: False,
+) -> Scan:
+    """Hash the file, find out how it is written, read its header and find its records.
 
-    `chunk_bytes` moves the borders of the chunks and nothing else. Holds a few blocks of the file at most. Raises
-    BadInput for what is no delivery, SourceChanged when the file changes meanwhile.
+    `heads` tells a header that a mapping knows: such a row is the header behind a preamble that it does not know, and
+    begins a second table behind a blank line. The answer depends on the bytes and on what was said alone; `chunk_bytes`
+    moves the borders of the chunks and nothing else. Holds a few blocks of the file at most. Raises BadInput for what
+    is no delivery or not evidently written in one way, SourceChanged when the file changes meanwhile.
     """
     if chunk_bytes < 1:
         raise ValueError("expected chunks of at least one byte")
     name = Path(path).name
     with opened(path) as (descriptor, before):
+        beginning = read_range(descriptor, 0, OPENING)
+        refuse_binary(name, beginning)
+        text = detect_text(name, beginning, reading)
+        evidence = None if reading.encoding or marked(name, beginning, None) else Evidence()
         with DigestThread() as whole_thread, DigestThread() as chunk_thread:
             whole = Digest(whole_thread)
-            boundaries = Boundaries(name, descriptor, whole.feed)
-            header = read_header(name, boundaries.opening(), dialect)
-            chunks = _Chunks(chunk_bytes, header.end, header.next_line, chunk_thread)
-            for run in boundaries.runs(header.end, header.next_line, dialect, len(header.names)):
+
+            def take(block: bytes) -> None:
+                whole.feed(block)
+                if evidence:
+                    evidence.add(block)
+
+            decoder = TextDecoder(text)
+            boundaries = Boundaries(name, descriptor, decoder, take)
+            opening = boundaries.opening()
+            dialect, header = detect_dialect(name, opening, reading, text, heads)
+            chunks = _Chunks(
+                chunk_bytes, header, len(file_bytes(opening[: header.end], dialect)), dialect, chunk_thread
+            )
+            tables = Tables(name, dialect, header, heads)
+            for run in boundaries.runs(header.end, header.next_line, dialect, len(header.cells)):
+                tables.check(run)
                 chunks.add(run)
             whole.flush()
-            chunks.end()
+            chunks.end(decoder.half_unit)
         check_unchanged(path, descriptor, before, boundaries.size)
     if not chunks.records:
         raise BadInput(f"{name}: expected records after the header, found none; ask the vendor for the whole file")
+    if evidence:
+        dialect = replace(dialect, encoding=evidence.verdict(name))
     return Scan(
         path=os.fspath(path),
         name=name,
         size=boundaries.size,
         file_hash=whole.hexdigest(),
         dialect=dialect,
-        header=header.names,
+        header=header.names(name, dialect.text_encoding),
+        header_line=header.line,
         chunks=chunks.finished(),
         records=chunks.records,
     )
@@ -62,6 +93,8 @@ class _Open:
     number: int
     start: int
     end: int
+    text_start: int
+    text_end: int
     first_row: int
     first_line: int
     digest: Digest
@@ -73,6 +106,7 @@ class _Open:
             number=self.number,
             start=self.start,
             end=self.end,
+            text_start=self.text_start,
             first_row=self.first_row,
             records=self.records,
             first_line=self.first_line,
@@ -84,11 +118,12 @@ class _Open:
 class _Chunks:
     """Collects runs into chunks: one ends before the first record that starts `chunk_bytes` behind its own start."""
 
-    def __init__(self, chunk_bytes: int, start: int, line: int, thread: DigestThread) -> None:
+    def __init__(self, chunk_bytes: int, header: Header, start: int, dialect: Dialect, thread: DigestThread) -> None:
         self._chunk_bytes = chunk_bytes
+        self._dialect = dialect
         self._thread = thread
         self._closed: list[_Open] = []
-        self._open = _Open(0, start, start, 1, line, Digest(thread))
+        self._open = _Open(0, start, start, header.end, header.end, 1, header.next_line, Digest(thread))
 
     @property
     def records(self) -> int:
@@ -99,7 +134,7 @@ class _Chunks:
         counted = 0
         while True:
             chunk = self._open
-            full = int(np.searchsorted(run.starts, chunk.start + self._chunk_bytes))
+            full = int(np.searchsorted(run.starts, chunk.text_start + self._chunk_bytes))
             cut = max(full, counted if chunk.records else counted + 1)
             if cut >= run.starts.size:
                 break
@@ -108,9 +143,9 @@ class _Chunks:
             chunk.digest.flush()
             self._closed.append(chunk)
             line = run.first_line + int(np.searchsorted(run.newlines, start))
-            self._open = _Open(
-                chunk.number + 1, start, start, chunk.first_row + chunk.records, line, Digest(self._thread)
-            )
+            first_row = chunk.first_row + chunk.records
+            end = chunk.end
+            self._open = _Open(chunk.number + 1, end, end, start, start, first_row, line, Digest(self._thread))
             counted = cut
         self._take(run, run.start + len(run.data), run.starts.size - counted)
         if run.damage:
@@ -118,12 +153,16 @@ class _Chunks:
 
     def _take(self, run: Run, end: int, records: int) -> None:
         chunk = self._open
-        chunk.digest.feed(run.data[chunk.end - run.start : end - run.start])
+        piece = file_bytes(run.data[chunk.text_end - run.start : end - run.start], self._dialect)
+        chunk.digest.feed(piece)
         chunk.records += records
-        chunk.end = end
+        chunk.text_end = end
+        chunk.end += len(piece)
 
-    def end(self) -> None:
-        """Close the last chunk; nothing is added after it."""
+    def end(self, half_unit: bytes) -> None:
+        """Close the last chunk; nothing is added after it but half a unit of UTF-16."""
+        self._open.digest.feed(half_unit)
+        self._open.end += len(half_unit)
         self._open.digest.flush()
         self._closed.append(self._open)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_the_life_of_two_deliveries(
     importer, operator = login("dragonfly_app"), login("moat_operator")
     scan = deliveries.scan
     with monkeypatch.context() as patch:
-        patch.setattr(deliveries, "scan", lambda path: scan(path, chunk_bytes=4_000))
+        patch.setattr(deliveries, "scan", partial(scan, chunk_bytes=4_000))
         with pytest.raises(RunFailed):
             import_file(FIRST, importer, source_system="simplicity", workers=1, on_progress=_interrupt)
         resumed = import_file(FIRST, importer, source_system="simplicity")

@@ -1,13 +1,17 @@
 """What the reader's tests share: writing a table, loading a file whole, and hypothesis strategies for both."""
 
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from hypothesis import strategies as st
 
-from plaintiff_moat.source import Scan, cell_names, read, scan
+from plaintiff_moat.source import Reading, Scan, cell_names, read, scan
+from plaintiff_moat.source.text import TextDecoder
 
 PIECES = ("a", "b", "é", " ", '"', '""', ",", "\n", "\r\n", "\r", "x,y", "", "\ufeff", "x\x01", "l1\nl2")
+COMMA = Reading(delimiter=",", encoding="utf-8", quote='"')
 DAMAGED_PIECES = (*PIECES, '"', '","', '"\n', '\n"', ",,", "a,b,c\n", '"a","b","c"\n', "\n\n", "\0", "\udcff")
 
 
@@ -16,7 +20,7 @@ def frame_of(scanned: Scan) -> pl.DataFrame:
     return pl.concat([read(scanned.path, scanned.dialect, scanned.header, chunk) for chunk in scanned.chunks])
 
 
-def load(path: Path, content: str | bytes, **options: int) -> pl.DataFrame:
+def load(path: Path, content: str | bytes, **options: Any) -> pl.DataFrame:
     """Write a file, scan it and read it whole."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape"))
     return frame_of(scan(path, **options))
@@ -34,16 +38,18 @@ def rejects_of(frame: pl.DataFrame) -> list[tuple[int, int, str]]:
     return unreadable.select("line_start", "line_end", "error_code").rows()
 
 
-def written(records: list[list[str]], *, quote_all: bool = False, line_end: str = "\n") -> str:
+def written(
+    records: list[list[str]], *, quote_all: bool = False, line_end: str = "\n", delimiter: str = ",", quote: str = '"'
+) -> str:
     """Write a table as CSV; unlike Python's writer it quotes a CR, which ends a line for many readers."""
+
+    def cell(text: str, *, is_alone: bool) -> str:
+        special = any(character in text for character in (delimiter, quote, "\r", "\n"))
+        return quote + text.replace(quote, quote * 2) + quote if quote_all or is_alone or special else text
+
     return "".join(
-        ",".join(_cell(cell, quoted=quote_all or record == [""]) for cell in record) + line_end for record in records
+        delimiter.join(cell(text, is_alone=record == [""]) for text in record) + line_end for record in records
     )
-
-
-def _cell(cell: str, *, quoted: bool) -> str:
-    special = any(character in cell for character in ',"\r\n')
-    return '"' + cell.replace('"', '""') + '"' if quoted or special else cell
 
 
 def tables(max_width: int = 4) -> st.SearchStrategy[list[list[str]]]:
@@ -57,3 +63,28 @@ def tables(max_width: int = 4) -> st.SearchStrategy[list[list[str]]]:
 def damaged_texts() -> st.SearchStrategy[str]:
     """Bodies of files that are mostly damage."""
     return st.lists(st.sampled_from(DAMAGED_PIECES), min_size=1, max_size=60).map("".join)
+
+
+def check_accounts(path: Path, reading: Reading, chunk_bytes: int) -> None:
+    """Assert that every physical line is the header's, one record's or blank, and that chunk borders change nothing.
+
+    Raises BadInput for what is no delivery.
+    """
+    whole = scan(path, reading=reading)
+    frame = frame_of(whole)
+    parts = scan(path, reading=reading, chunk_bytes=chunk_bytes)
+    assert frame_of(parts).equals(frame)
+    content = path.read_bytes()
+    assert [sha256(content[chunk.start : chunk.end]).hexdigest() for chunk in parts.chunks] == [
+        chunk.digest for chunk in parts.chunks
+    ]
+    assert [chunk.end for chunk in parts.chunks] == [*[chunk.start for chunk in parts.chunks[1:]], len(content)]
+    lines = TextDecoder(whole.dialect).text(content, final=True).split(b"\n")
+    first = whole.chunks[0].first_line
+    accounted = [line for begin, end in frame.select("line_start", "line_end").rows() for line in range(begin, end + 1)]
+    assert frame["row_number"].to_list() == list(range(1, whole.records + 1))
+    assert len(set(accounted)) == len(accounted)
+    assert min(accounted) >= first
+    assert all(lines[line - 1] in (b"", b"\r") for line in {*range(first, len(lines) + 1)} - set(accounted))
+    unreadable = frame.filter(pl.col("error_code").is_not_null())
+    assert unreadable["c0"].null_count() == unreadable.height

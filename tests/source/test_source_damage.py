@@ -11,12 +11,12 @@ COLUMNS = 10
 HEADER = ",".join(f"h{column}" for column in range(COLUMNS)) + "\n"
 
 
-def awkward_table() -> list[list[str]]:
-    """Return twelve records whose cells hold commas, newlines, quotes and nothing, in changing columns."""
+def awkward_table(records: int = 12) -> list[list[str]]:
+    """Return records whose cells hold commas, newlines, quotes and nothing, in changing columns."""
     kinds = ["{}", "{}, Inc", "{}\nline two", "{}", "", "{}", 'the "{}"', "{}", ",{}", "{}"]
     return [
         [kinds[(row * 3 + column * 7) % len(kinds)].format(f"r{row}c{column}") for column in range(COLUMNS)]
-        for row in range(12)
+        for row in range(records)
     ]
 
 

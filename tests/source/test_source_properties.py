@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import polars as pl
 import pytest
-from csv_files import cells_of, damaged_texts, frame_of, load, tables, written
+from csv_files import COMMA, cells_of, damaged_texts, frame_of, load, tables, written
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +46,7 @@ def test_the_answer_does_not_depend_on_the_chunk_size(tmp_path, body, width, chu
     """Small chunks give the very frame that one big chunk gives, on damaged files too."""
     path = tmp_path / "damaged.csv"
     path.write_bytes((header(width) + body + "\nlast").encode("utf-8", "surrogateescape"))
-    whole, parts = scan(path), scan(path, chunk_bytes=chunk_bytes)
+    whole, parts = scan(path, reading=COMMA), scan(path, chunk_bytes=chunk_bytes, reading=COMMA)
     assert frame_of(parts).equals(frame_of(whole))
     assert (parts.records, parts.file_hash) == (whole.records, whole.file_hash)
 
@@ -57,13 +57,13 @@ def test_the_answer_does_not_depend_on_where_the_scanner_pauses(tmp_path, body, 
     """The bytes that are proved and read at once move no boundary."""
     path = tmp_path / "damaged.csv"
     path.write_bytes((header(width) + body + "\nlast").encode("utf-8", "surrogateescape"))
-    expected = scan(path)
+    expected = scan(path, reading=COMMA)
     with (
         patch.object(boundaries, "_WINDOW", window),
         patch.object(boundaries, "_CAUTIOUS_WINDOW", min(window, 3)),
         patch.object(boundaries, "_BLOCK", block),
     ):
-        assert scan(path) == expected
+        assert scan(path, reading=COMMA) == expected
 
 
 @quick
@@ -73,7 +73,7 @@ def test_every_physical_line_and_byte_is_accounted_for(tmp_path, body, width, ch
     path = tmp_path / "damaged.csv"
     content = (header(width) + body + "\nlast").encode("utf-8", "surrogateescape")
     path.write_bytes(content)
-    scanned = scan(path, chunk_bytes=chunk_bytes)
+    scanned = scan(path, chunk_bytes=chunk_bytes, reading=COMMA)
     assert scanned.file_hash == sha256(content).hexdigest()
     ends = [chunk.end for chunk in scanned.chunks]
     assert [chunk.start for chunk in scanned.chunks] == [len(header(width)), *ends[:-1]]

@@ -9,7 +9,7 @@ import pytest
 from csv_files import frame_of, load
 
 from plaintiff_moat.errors import BadInput, SourceChanged
-from plaintiff_moat.source import Dialect, read, scan
+from plaintiff_moat.source import Dialect, Reading, read, scan
 from plaintiff_moat.source import boundaries as walking
 
 
@@ -33,21 +33,14 @@ def refusal_of(path, content: bytes | None = None) -> str:
         (b"name,amount\n", "found none"),
         (b"\xef\xbb\xbfname,amount\r\n\r\n\r\n", "found none"),
         (b"name,amount", "found none"),
-        ("name,amount\nx,1\n".encode("utf-16"), "UTF-16"),
-        ("name,amount\nx,1\n".encode("utf-16-be"), "NUL bytes"),
         ("name,amount\nx,1\n".encode("utf-32"), "UTF-32"),
         (b"\x7fELF\x02\x01\x01\0\0\0\0\0\n" + b"\0" * 4000, "NUL bytes"),
         (gzip.compress(b"name\nx\n", mtime=0), "gzip"),
         (b"%PDF-1.7\n%...\n", "PDF"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "old Excel workbook"),
-        (b"name,amount,name\nx,1,y\n", "one name for columns 1 and 3"),
-        (b"name,,amount\nx,1,y\n", "none for column 2"),
-        (b"name,amount,\nx,1,\n", "none for column 3"),
         (b'"name,amount\nx,1\n', "line 1 damaged"),
         (b'na"me,amount\nx,1\n', "line 1 damaged at column 1"),
-        (b"name,amount\rx,1\r", "found CR alone"),
-        (b"name;amount\nx;1\n", "found semicolons"),
-        (b"caf\xe9,amount\nx,1\n", "a header in UTF-8"),
+        (b"caf\xff\xfe\x80,amount\nx,1\n", "a header in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_delivery_is_refused(tmp_path, content, found):
@@ -161,7 +154,7 @@ def test_another_dialect_reads_too(tmp_path):
     """Delimiter and quote are those of the dialect, in good records and damaged ones."""
     path = tmp_path / "vendor.csv"
     path.write_text("a|b\n1|'x|y'\n2|it's\n3,z|\n")
-    scanned = scan(path, dialect=Dialect(delimiter="|", quote="'"))
+    scanned = scan(path, reading=Reading(delimiter="|", quote="'"))
     assert frame_of(scanned).select("c0", "c1", "error_code").rows() == [
         ("1", "x|y", None),
         (None, None, "BARE_QUOTE"),
@@ -170,7 +163,7 @@ def test_another_dialect_reads_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"delimiter": ",,"}, {"quote": "\n"}, {"delimiter": '"'}, {"quote": "é"}, {"encoding": "cp1252"}]
+    "wrong", [{"delimiter": ",,"}, {"quote": "\n"}, {"delimiter": '"'}, {"quote": "é"}, {"line_end": "\r\n"}]
 )
 def test_an_impossible_dialect_is_refused(wrong):
     """A delimiter or quote that is no single ASCII character of its own is a misuse."""

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from plaintiff_moat import __version__
@@ -63,7 +64,7 @@ def populate(database: Database, folder: Path) -> None:
 def small_chunks() -> Iterator[None]:
     """Inside, deliveries are cut into chunks of a few records: begun so, a run goes on so."""
     scan = deliveries.scan
-    deliveries.scan = lambda path: scan(path, chunk_bytes=200)
+    deliveries.scan = partial(scan, chunk_bytes=200)
     try:
         yield
     finally:

@@ -1,0 +1,104 @@
+"""What a file is, before anybody decides what to do with it: how it is written, its columns, its first problems."""
+
+import os
+from collections import Counter
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from plaintiff_moat.containers import unpacked
+from plaintiff_moat.delivery import scan_content
+from plaintiff_moat.naming import shown_name
+from plaintiff_moat.redaction import redact
+from plaintiff_moat.rows import Mapping, labels, mapping_for, mapping_toml, parse_mapping, propose
+from plaintiff_moat.rows.prepare import prepare
+from plaintiff_moat.source import AS_IT_IS, Dialect, Reading, Scan, read
+from plaintiff_moat.summary import Reject, Tally
+
+__all__ = ["Column", "Inspection", "inspect_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the file: its name, safe to show; the share of records that fill it; what it is proposed to be.
+
+    `confidence` is 1 for a spelling that is known, less for one that is alike, None where nothing is proposed.
+    """
+
+    name: str
+    filled: float
+    canonical: str | None
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What `inspect_file` found. `problems` counts the rejects by code; `mapping` is a TOML file ready to be saved."""
+
+    filename: str
+    size: int
+    file_hash: str
+    dialect: Dialect
+    header_line: int
+    records: int
+    columns: tuple[Column, ...]
+    problems: dict[str, int]
+    first_problems: tuple[Reject, ...]
+    mapping: str
+
+
+def inspect_file(
+    path: str | os.PathLike[str],
+    *,
+    source_system: str = "manual",
+    mapping: str | None = None,
+    reading: Reading = AS_IT_IS,
+) -> Inspection:
+    """Reads the file whole and says what it is. Writes nothing, and needs no database.
+
+    The proposal begins with the mapping named, else the source system's own, else `generic`. Problems are those that
+    an import under the proposed mapping would find; of a file without a plaintiff's name, those of reading it. Raises
+    BadInput and BadMapping.
+    """
+    known = mapping_for(source_system, mapping)
+    content = unpacked(path, member=reading.member, sheet=reading.sheet)
+    with content or nullcontext():
+        return _inspected(scan_content(path, content, reading, known.heads), known, source_system)
+
+
+def _inspected(scanned: Scan, known: Mapping, source_system: str) -> Inspection:
+    filename = shown_name(scanned.name)
+    proposed = propose(known, scanned.header)
+    name = source_system if source_system != "manual" else redact(Path(filename).stem)
+    toml = mapping_toml(name, known, scanned.header, proposed)
+    is_complete = any(column == "plaintiff_name" for column, _ in proposed.values())
+    bound = parse_mapping(toml.encode(), "the proposed mapping").bind(scanned.header) if is_complete else None
+    filled = [0] * len(scanned.header)
+    problems: Counter[str] = Counter()
+    tally = Tally()
+    for chunk in scanned.chunks:
+        cells = read(scanned.path, scanned.dialect, scanned.header, chunk)
+        counts = cells.select(pl.col("^c[0-9]+$").count()).row(0)
+        filled = [before + count for before, count in zip(filled, counts, strict=True)]
+        rows = (
+            prepare(cells, scanned.header, bound, source_system) if bound else cells.with_columns(warnings=pl.lit("{}"))
+        )
+        tally.add(Tally.of(rows))
+        problems.update(rows.get_column("error_code").drop_nulls().to_list())
+    return Inspection(
+        filename=filename,
+        size=scanned.size,
+        file_hash=scanned.file_hash,
+        dialect=scanned.dialect,
+        header_line=scanned.header_line,
+        records=scanned.records,
+        columns=tuple(
+            Column(label, filled[at] / scanned.records, *proposed.get(at, (None, None)))
+            for at, label in enumerate(labels(scanned.header))
+        ),
+        problems=dict(problems.most_common()),
+        first_problems=tuple(tally.first_rejects),
+        mapping=toml,
+    )

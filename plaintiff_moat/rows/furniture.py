@@ -1,0 +1,92 @@
+"""Lines of a file that are no records though they may be shaped like one: repeated headers, totals, other tables."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from plaintiff_moat.errors import BadInput
+from plaintiff_moat.rows.codes import ErrorCode, message
+from plaintiff_moat.rows.headers import reduced
+from plaintiff_moat.rows.mapping import BoundMapping
+
+__all__ = ["repeated_headers", "totals_lines", "with_footers"]
+
+_WRONG_FIELD_COUNT: Final = "WRONG_FIELD_COUNT"  # the reader's code for a line with too few cells, as a footer may have
+
+_THINGS: Final = "(?:records?|rows?|lines?|items?|entries|cases?|judge?ments?|plaintiffs?|accounts?)"
+_LABEL: Final = (
+    r"(?:(?:grand|sub|report|page|file|batch|control|record|row)?[ _-]*totals?"
+    rf"(?: (?:of )?(?:{_THINGS}|amounts?))?"
+    rf"|(?:total )?(?:number|count) of {_THINGS}|(?:record|row|line)[ _-]?count|{_THINGS} total"
+    r"|end of (?:file|report))"
+)
+_FIGURES: Final = r"(?:[-+$( ]*[0-9][0-9,.]*\)?%? *)+"
+# A label with nothing or figures behind it, or a count of records; no other cell holds anything.
+_TOTALS: Final = (
+    rf"(?i)^[^\pL\pN]*(?:{_LABEL}[ :=]*(?:{_FIGURES}(?:{_THINGS})?)?"
+    rf"|{_FIGURES}{_THINGS}(?: (?:in )?(?:total|selected|exported))?)[^\pL\pN]*$"
+)
+# Bytes of a footer's cells together. Told by its length alone, a record of a million costs next to nothing.
+_FOOTER_LIMIT: Final = 80
+# Letters by which a cell that spells a column is told from most names before it is looked at whole.
+_FIRST_LETTERS: Final = 3
+_SEPARATORS: Final = """[,;|\t"'\\s]+"""
+
+
+def totals_lines(read: pl.DataFrame) -> pl.Series:
+    """Tell which records are footers: a label such as `Grand total` or `12 records`, figures, and nothing else.
+
+    `read` has the cells c0, c1, … and `whole`, which is all of them together.
+    """
+    suspects = (read["whole"].str.len_bytes() <= _FOOTER_LIMIT).fill_null(value=False)
+    verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
+    if not suspects.any():
+        return verdict
+    cells = read.filter(suspects).select(
+        pl.concat_str(pl.col("^c[0-9]+$").str.strip_chars(), separator=" ", ignore_nulls=True)
+    )
+    return verdict.scatter(suspects.arg_true(), _is_totals(cells.to_series()))
+
+
+def with_footers(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give malformed lines that are footers their own code: a footer often has fewer cells than a record."""
+    suspects = (frame["error_code"] == _WRONG_FIELD_COUNT).fill_null(value=False)
+    if not suspects.any():
+        return frame
+    footers = suspects.arg_true().filter(_is_totals(frame["raw"].filter(suspects)))
+    code = ErrorCode.TOTALS_LINE
+    return frame.with_columns(
+        frame["error_code"].scatter(footers, str(code)), frame["error_message"].scatter(footers, message(code))
+    )
+
+
+def _is_totals(texts: pl.Series) -> pl.Series:
+    return texts.str.replace_all(_SEPARATORS, " ").str.strip_chars().str.contains(_TOTALS).fill_null(value=False)
+
+
+def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMapping) -> pl.Series:
+    """Tell which records are the header once more; BadInput when one is the header of another table.
+
+    What follows another header would be read under the columns of the first.
+    """
+    spellings = {reduced(text) for _, texts in mapping.mapping.columns for text in texts}
+    beginnings = pl.Series([text[:_FIRST_LETTERS] for text in spellings], dtype=pl.String).implode()
+    names = read["plaintiff_name"]
+    suspects = names.str.slice(0, _FIRST_LETTERS).str.to_lowercase().is_in(beginnings).fill_null(value=False)
+    spelled = [reduced(name) in spellings for name in names.filter(suspects)]
+    suspects = suspects.scatter(suspects.arg_true(), spelled) if spelled else suspects
+    verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
+    if not suspects.any():
+        return verdict
+    ours = [reduced(name) for name in header]
+    found: list[bool] = []
+    rows = read.filter(suspects).select("line_start", pl.col("^c[0-9]+$"))
+    for line, *sent in rows.iter_rows():
+        cells = [cell or "" for cell in sent]
+        found.append([reduced(cell) for cell in cells] == ours)
+        if not found[-1] and mapping.mapping.heads(cells):
+            raise BadInput(
+                f"expected one table, found the header of another in line {line}; save each table as a file of its own"
+            )
+    return verdict.scatter(suspects.arg_true(), found)

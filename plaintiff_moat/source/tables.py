@@ -1,0 +1,58 @@
+"""A second table in a file: its records would be read under the columns of the first."""
+
+import numpy as np
+
+from plaintiff_moat.errors import BadInput
+from plaintiff_moat.source.boundaries import Run
+from plaintiff_moat.source.dialect import Dialect
+from plaintiff_moat.source.grammar import Grammar
+from plaintiff_moat.source.header import Header, Heads
+from plaintiff_moat.source.proof import CR, LF, Bytes, Positions
+
+__all__ = ["Tables"]
+
+# A table begins behind a blank line; in a file that has one behind every record, so many are looked at.
+_LOOKS = 1000
+_BLANK_BYTES = 3
+
+
+class Tables:
+    """Looks at the records behind blank lines; `check` is given every run in order."""
+
+    def __init__(self, name: str, dialect: Dialect, header: Header, heads: Heads) -> None:
+        self._name = name
+        self._encoding = dialect.text_encoding
+        self._header = header
+        self._heads = heads
+        self._grammar = Grammar(dialect, len(header.cells))
+        self._before = b"\n"
+        self._looks = _LOOKS
+
+    def check(self, run: Run) -> None:
+        """Raise BadInput when a record behind a blank line is a header that the mapping knows, and not this file's."""
+        before, self._before = self._before, (self._before + run.data[-_BLANK_BYTES:])[-_BLANK_BYTES:]
+        if run.damage or self._looks <= 0:
+            return
+        starts = run.starts - run.start
+        text = None
+        for start in _behind_blank_lines(before, np.frombuffer(run.data, np.uint8), starts)[: self._looks]:
+            self._looks -= 1
+            text = bytes(run.data) if text is None else text
+            cells, _, _ = self._grammar.cells(text, start)
+            shown = [cell.decode(self._encoding, "replace") for cell in cells]
+            if tuple(cells) != self._header.cells and self._heads(shown):
+                line = run.first_line + int(np.searchsorted(run.newlines, run.start + start))
+                raise BadInput(
+                    f"{self._name}: expected one table, found the header of another in line {line}, of {len(cells)} "
+                    f"columns where the first has {len(self._header.cells)}; save each table as a file of its own"
+                )
+
+
+def _behind_blank_lines(before: bytes, block: Bytes, starts: Positions) -> list[int]:
+    inner = starts[starts >= _BLANK_BYTES]
+    last, second, third = block[inner - 1], block[inner - 2], block[inner - 3]
+    blank = (last == LF) & ((second == LF) | ((second == CR) & (third == LF)))
+    outer = starts[starts < _BLANK_BYTES].tolist()
+    texts = {start: before + block[:start].tobytes() for start in outer}
+    begin = [start for start, text in texts.items() if text.endswith((b"\n\n", b"\n\r\n"))]
+    return [*begin, *map(int, inner[blank])]
