@@ -149,10 +149,10 @@ def _readers(server: Server, runs: int, growth: Growth) -> None:
 
 
 def _report(growth: Growth, server: Server, options: argparse.Namespace) -> str:
-    sizes = ",".join(map(str, options.sizes))
+    sizes, runs = (",".join(map(str, numbers)) for numbers in (options.sizes, options.runs))
     sections = [
         "# How cost grows",
-        f"Written by `make bench-growth SIZES={sizes} SEED={options.seed}`.\n{machine(server.version())}.",
+        f"Written by `make bench-growth SIZES={sizes} RUNS={runs} SEED={options.seed}`.\n{machine(server.version())}.",
         *(f"Left out: {text}." for text in growth.left_out),
     ]
     if growth.operations:

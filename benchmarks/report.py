@@ -7,6 +7,7 @@ from pathlib import Path
 
 __all__ = ["RESULTS", "machine", "seconds", "table"]
 
+LOAD_BEFORE = os.getloadavg()[0]
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -22,12 +23,13 @@ def seconds(value: float) -> str:
 
 
 def machine(server: str) -> str:
-    """Processors, memory, operating system, Python and PostgreSQL."""
+    """Processors, memory, operating system, Python and PostgreSQL, and what else the machine does."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return (
         f"{os.cpu_count()} processors ({_processor()}), {memory:.0f} GB of memory, {platform.system()} "
         f"{platform.machine()}, {platform.python_implementation()} {platform.python_version()}, PostgreSQL {server} "
-        "(embedded, its settings as delivered, fsync on)"
+        "(embedded, its settings as delivered, fsync on); load average before it began "
+        f"{LOAD_BEFORE:.1f}"
     )
 
 
