@@ -23,10 +23,7 @@ FEW_READS = 1_000  # what is asked has some 20 records, the ledger 20,000
 # They find keys by their owner. An index for that would be written by every publication, for what is asked seldom.
 KEYS_BY_OWNER = {"keys_without_heir", "misowned_key", "preview_rollback", "reconcile", "rollback", "v_plaintiffs"}
 
-# `copy` is no query; a snapshot begins before anything is asked.
-NOT_ASKED = {"copy_landed_rows", "read_only_snapshot"}
-
-# What is asked of each run, unless it is asked of another below.
+# What a statement is asked with, nothing where nothing is said; a run's name stands for its id.
 ARGUMENTS: dict[str, Any] = {
     "source_system": SYSTEM,
     "source_batch_id": "another",
@@ -35,19 +32,15 @@ ARGUMENTS: dict[str, Any] = {
     "import_kind": "plaintiff",
     "worker_id": "worker-1",
     "attempt": 1,
-    "reader_fingerprint": None,
-    "expected_count": None,
     "unattended": True,
     "run_id": "first",
     "run_a": "first",
     "run_b": "following",
-    "replaces": None,
     "reason": "bad file",
     "rows_fetched": 1,
     "rows_inserted": 1,
     "rows_skipped": 0,
     "rows_errored": 0,
-    "error_details": None,
     "mark_completed": True,
     "chunk_no": 1,
     "byte_start": 1000,
@@ -60,7 +53,6 @@ ARGUMENTS: dict[str, Any] = {
     "limit": 20,
     "row_number": 1,
     "row_numbers": [1, 2],
-    "checkpoint_no": None,
 }
 ASKED_OF = {
     "finalize": {"run_id": "processing"},
@@ -71,6 +63,8 @@ ASKED_OF = {
     "reconcile": {"run_id": "processing", "replaces": "first"},
     "release": {"run_id": "undone"},
 }
+
+PARAMETER = re.compile(r"%\((\w+)\)s")
 
 # A view of records is asked for a run, for a plaintiff or for a place; every other one is read whole.
 OF_RECORDS = {
@@ -127,12 +121,12 @@ def arguments_of(name: str, conn: Connection, ledger: Ledger) -> dict[str, Any]:
 def test_no_statement_of_the_catalogue_reads_all_records(conn: Connection, ledger: Ledger) -> None:
     """What it asks for is found by an index, through whatever functions it goes."""
     read_all: dict[str, set[str]] = {"landed_rows": set(), "plaintiff_keys": set()}
-    for name in sorted(queries._catalogue().keys() - NOT_ASKED):  # noqa: SLF001 - all, so that a new one is tested too
+    for name in sorted(queries._catalogue()):  # noqa: SLF001 - all, so that a new one is tested too
+        if not query(name).startswith(("select", "with")):
+            continue  # `copy`, and the beginning of a snapshot
         arguments = arguments_of(name, conn, ledger)
-        wanted = set(re.findall(r"%\((\w+)\)s", query(name)))
-        assert wanted <= arguments.keys(), f"say above what {name} is asked with"
         with reads_counted(conn) as reads:
-            conn.execute(query(name), {parameter: arguments[parameter] for parameter in wanted})
+            conn.execute(query(name), {wanted: arguments.get(wanted) for wanted in PARAMETER.findall(query(name))})
         for table, names in read_all.items():
             if reads[table] > FEW_READS:
                 names.add(name)
