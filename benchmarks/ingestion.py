@@ -13,7 +13,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +26,7 @@ from report import RESULTS, machine, seconds, table
 from server import Measured, Server, python
 
 OURS, FLOOR = "moat", "floor"
+TICK = 0.01  # the least that processor time is counted in
 SAMPLE = 10_000  # records of the file that is delivered twice
 
 Phases = Mapping[str, Sequence[float]]
@@ -89,11 +90,15 @@ def _measure(server: Server, contenders: Sequence[str], options: argparse.Namesp
     _generate(sample, min(options.records, SAMPLE), options.seed)
     for name in contenders:
         figures.found[name] = _delivered_twice(server, name, sample)
-    order = list(contenders)
+    order, in_table = list(contenders), dict[str, set[int]]()
     for number in range(options.rounds):
         Random(options.seed + number).shuffle(order)
         for name in order:
-            taken = _taken_in(server, name, server.fresh(), whole)
+            url = server.fresh()
+            taken = _taken_in(server, name, url, whole)
+            in_table.setdefault(name, set()).add(_records(server, name, url, whole))
+            if len(in_table[name]) > 1 or in_table[name] == {0}:
+                sys.exit(f"{name} did not load the same in every round: {in_table[name]} records")
             figures.rounds.setdefault(name, []).append(taken)
             _say(f"round {number + 1} of {options.rounds}: {name} {taken.seconds:.2f} s")
         if OURS in contenders:
@@ -126,10 +131,13 @@ def _delivered_twice(server: Server, name: str, file: Path) -> tuple[int, int]:
     """How many records a reader finds after the file was delivered, and after it was delivered again."""
     url = server.fresh()
     _taken_in(server, name, url, file)
-    records = python("contend.py", name, "records", url, file)
-    once = int(server.measure(records).output)
+    once = _records(server, name, url, file)
     server.measure(python("contend.py", name, "load", url, file))
-    return once, int(server.measure(records).output)
+    return once, _records(server, name, url, file)
+
+
+def _records(server: Server, name: str, url: str, file: Path) -> int:
+    return int(server.measure(python("contend.py", name, "records", url, file)).output)
 
 
 def _heading(server: Server, options: argparse.Namespace, present: Sequence[str], missing: Mapping[str, str]) -> str:
@@ -162,15 +170,18 @@ def _comparison(figures: Figures) -> str:
                 f"**{name}**" if name == OURS else name,
                 seconds(median(taken)),
                 f"{seconds(min(taken))} - {seconds(max(taken))}",
-                _ratio(figures, name, FLOOR),
-                _ratio(figures, name, OURS),
+                _ratio(figures, name, FLOOR, _clock),
+                _ratio(figures, name, OURS, _clock),
                 seconds(median(one.client_cpu for one in rounds)),
                 seconds(median(one.server_cpu for one in rounds)),
+                _ratio(figures, name, FLOOR, _processors),
+                _ratio(figures, name, OURS, _processors),
                 f"{median(one.peak_mb for one in rounds):,.0f}",
             ]
         )
     what = "\n".join(f"- `{name}`: {_documented(name)}" for name in figures.rounds)
-    head = ["", "s", "least - most", "times floor", "times moat", "client CPU s", "server CPU s", "client peak MB"]
+    head = ["", "s", "least - most", "times floor", "times moat", "client CPU s", "server CPU s"]
+    head += ["CPU times floor", "CPU times moat", "client peak MB"]
     return f"## Contenders\n\n{what}\n\n{table(head, rows)}\n\n![Seconds of each contender](ingestion.png)"
 
 
@@ -178,12 +189,20 @@ def _documented(name: str) -> str:
     return str(import_module(f"contenders.{name}").__doc__).splitlines()[0]
 
 
-def _ratio(figures: Figures, name: str, base: str) -> str:
-    """How many times as long as the base, the median of the rounds' ratios."""
+def _clock(taken: Measured) -> float:
+    return taken.seconds
+
+
+def _processors(taken: Measured) -> float:
+    return taken.client_cpu + taken.server_cpu
+
+
+def _ratio(figures: Figures, name: str, base: str, of: Callable[[Measured], float]) -> str:
+    """How many times as much as the base, the median of the rounds' ratios."""
     if base not in figures.rounds:
         return ""
     pairs = zip(figures.rounds[name], figures.rounds[base], strict=True)
-    return f"{median(one.seconds / other.seconds for one, other in pairs):.2f}"
+    return f"{median(of(one) / max(of(other), TICK) for one, other in pairs):.2f}"
 
 
 def _sample(figures: Figures, records: int) -> str:

@@ -11,8 +11,9 @@ from contenders.columns import COLUMNS, count
 NEEDS = ("filedge", "psycopg2-binary")
 
 
-def prepare(url: str, file: str) -> None:
-    """Filedge makes its own tables."""
+def prepare(url: str, file: str) -> None:  # noqa: ARG001 - every contender's signature
+    """Forget what was loaded into other databases; filedge makes its own tables."""
+    _audit(file).unlink(missing_ok=True)
 
 
 def load(url: str, file: str) -> None:
@@ -40,9 +41,13 @@ def load(url: str, file: str) -> None:
         encoding="utf-8",
     )
     filedge = Path(sys.executable).with_name("filedge")
-    audit = f"sqlite:///{Path(file).with_suffix('.audit.db')}"
-    command = [str(filedge), "run", "--dir", str(incoming), "--config", str(config), "--audit-db-url", audit]
+    command = [str(filedge), "run", "--dir", str(incoming), "--config", str(config)]
+    command += ["--audit-db-url", f"sqlite:///{_audit(file)}"]
     os.execve(filedge, command, os.environ | {"DATABASE_URL": url})  # noqa: S606
+
+
+def _audit(file: str) -> Path:
+    return Path(file).with_suffix(".audit.db")
 
 
 def records(url: str, file: str) -> int:  # noqa: ARG001
