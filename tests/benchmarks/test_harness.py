@@ -64,5 +64,5 @@ def test_a_benchmark_writes_its_tables(
 ) -> None:
     """From generated file to report, on a server of its own."""
     report = output(script, *options, *(["--rounds", "1"] if script == "ingestion.py" else []), "--out", tmp_path)
-    assert report == (tmp_path / script.replace(".py", ".md")).read_text(encoding="utf-8") + "\n"
+    assert report == (tmp_path / script.replace(".py", ".md")).read_text(encoding="utf-8")
     assert [heading for heading in headings if f"## {heading}\n" not in report] == []
