@@ -1,11 +1,11 @@
 # Everything that this project does with itself. Needs Python 3.11 or later with pip, and make; the rest is installed
-# into .venv by the first target that wants it.
+# into .venv by the first target that wants it; what only the benchmarks want, into .venv/bench.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
 
-.PHONY: demo test test-slow fuzz test-faults test-matrix snapshot pgbouncer lint lint-sql types clean
+.PHONY: demo test test-slow fuzz test-faults test-matrix snapshot bench bench-growth pgbouncer lint lint-sql types clean
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
@@ -46,6 +46,28 @@ test-on-%: .venv/.installed  ## The same on one of them, such as test-on-17-supa
 
 snapshot: .venv/.installed  ## Record this version's schema and data for the upgrade tests, when it is released
 	$(BIN)/python -m tests.upgrade.snapshot
+
+RECORDS ?= 1000000
+ROUNDS ?= 3
+SEED ?= 1
+ONLY ?= floor,moat,staging,dlt_merge,filedge_run,pgloader,pandas_to_sql
+SIZES ?= 10000,100000,1000000,10000000
+RUNS ?= 100,1000,10000
+
+bench: .venv/bench/.installed  ## The moat beside other ways of taking a file in: RECORDS, ROUNDS, SEED, ONLY
+	.venv/bench/bin/python benchmarks/ingestion.py --records $(RECORDS) --rounds $(ROUNDS) --seed $(SEED) --only $(ONLY)
+	.venv/bench/bin/python benchmarks/page.py
+
+bench-growth: .venv/bench/.installed  ## How cost grows with records, runs and claimers: SIZES, RUNS, SEED
+	.venv/bench/bin/python benchmarks/growth.py --sizes $(SIZES) --runs $(RUNS) --seed $(SEED)
+	.venv/bench/bin/python benchmarks/page.py
+
+.venv/bench/.installed: pyproject.toml
+	mkdir -p .venv
+	$(PYTHON) -m venv .venv/bench || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv/bench)
+	.venv/bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' \
+		|| .venv/bench/bin/python -m pip install --quiet --disable-pip-version-check --editable .  # without peers
+	touch $@
 
 lint: .venv/.installed  ## ruff, bandit, the import contract, and squawk on the migrations
 	$(BIN)/ruff check .

@@ -1,9 +1,11 @@
 """Write a vendor file for benchmarks: fictional, in the Simplicity form, the same bytes for the same seed.
 
     python benchmarks/generate.py OUT.csv --records 1000000 --seed 1
+    python benchmarks/generate.py NEXT_DAY.csv --records 1000000 --seed 1 --changed 0.01
 
 A record takes about 180 bytes. About 2 % of the records repeat another, some of them in another
 case or with more white space; 0.5 % hold a value that is rejected. The structure of the file is sound throughout.
+With `--changed` it is the next delivery of the same records, of which this share has another index number.
 """
 
 import argparse
@@ -63,17 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path, help="the CSV file to write; an existing one is replaced")
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--changed", type=float, default=0.0)
     options = parser.parse_args(arguments)
-    generate(options.out, options.records, options.seed)
+    generate(options.out, options.records, options.seed, options.changed)
     print(f"{options.out}: {options.records:,} records, {options.out.stat().st_size:,} bytes")
 
 
-def generate(out: Path, records: int, seed: int) -> None:
-    """Write `records` records to `out`; the same seed and number give the same bytes."""
+def generate(out: Path, records: int, seed: int, changed: float = 0.0) -> None:
+    """Write `records` records to `out`; the same arguments give the same bytes."""
     with out.open("wb") as file:
         for start in range(0, max(records, 1), BLOCK):
             rng = np.random.default_rng([seed, start])
             block = _spoil(_repeat(_block(start, min(BLOCK, records - start), rng), rng), rng)
+            if changed:
+                block = _change(block, rng, changed)
             block.write_csv(file, include_header=start == 0, line_terminator="\r\n")
 
 
@@ -137,6 +142,15 @@ def _spoil(block: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
         hit = draw.is_between(place * share, (place + 1) * share, closed="left")
         block = block.with_columns(pl.when(hit).then(pl.lit(value)).otherwise(column).alias(column))
     return block
+
+
+def _change(block: pl.DataFrame, rng: np.random.Generator, share: float) -> pl.DataFrame:
+    """Give this share of the records another identity."""
+    is_changed = pl.Series(rng.random(block.height) < share)
+    number = pl.col("Index Number")
+    return block.with_columns(
+        pl.when(is_changed).then(number.str.replace("CV-", "CX-")).otherwise(number).alias("Index Number")
+    )
 
 
 def _pick(values: Sequence[str | None], size: int, rng: np.random.Generator) -> pl.Series:

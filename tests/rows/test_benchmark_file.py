@@ -37,3 +37,13 @@ def test_small_files_have_their_header(tmp_path, records):
     """A file of no records is a header."""
     generate(tmp_path / "small.csv", records, 1)
     assert len((tmp_path / "small.csv").read_text(encoding="utf-8").splitlines()) >= 1 + records
+
+
+def test_the_next_delivery_changes_a_share_of_the_records(tmp_path: Path) -> None:
+    """With the same seed, one record in ten has another index number and the others are the same."""
+    for name, changed in (("monday.csv", 0.0), ("tuesday.csv", 0.1)):
+        generate(tmp_path / name, 1_000, 1, changed)
+    monday, tuesday = (pl.read_csv(tmp_path / name, infer_schema=False) for name in ("monday.csv", "tuesday.csv"))
+    same = (monday["Index Number"] == tuesday["Index Number"]).sum()
+    assert 850 < same < 950
+    assert monday.drop("Index Number").equals(tuesday.drop("Index Number"))

@@ -1,0 +1,30 @@
+"""`moat import`: once, whole, provably; typed, normalised, deduplicated, with rejects and history."""
+
+import os
+import sys
+from pathlib import Path
+
+from contenders.columns import count
+
+NEEDS: tuple[str, ...] = ()
+
+
+def prepare(url: str, file: str) -> None:  # noqa: ARG001 - every contender's signature
+    """Migrate the database."""
+    from plaintiff_moat.ledger.connect import Database, connect  # noqa: PLC0415 - not part of what a load costs
+    from plaintiff_moat.ledger.migrate import push  # noqa: PLC0415 - the same
+
+    with connect(Database(url, embedded=True)) as conn:
+        push(conn)
+
+
+def load(url: str, file: str) -> None:
+    """Become the command."""
+    moat = Path(sys.executable).with_name("moat")
+    arguments = ["import", file, "--source-system", "simplicity", "--commit", "--db", url]
+    os.execv(moat, [str(moat), *arguments])  # noqa: S606
+
+
+def records(url: str, file: str) -> int:  # noqa: ARG001
+    """The active set."""
+    return count(url, "ingest.v_plaintiffs")
