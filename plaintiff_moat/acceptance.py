@@ -64,10 +64,10 @@ class Terms:
         if self.expected.strict:
             self._refuse(header_drift(self.header, self.earlier(conn)))
 
-    def judge(self, conn: psycopg.Connection[Any], lease: Lease) -> tuple[Drift, ...]:
+    def judge(self, conn: psycopg.Connection[Any], lease: Lease, earlier: Sequence[Profile]) -> tuple[Drift, ...]:
         """How the landed file differs from those before it, which is left as an event; with `strict` raises Drifted."""
         file = self._profile(conn, lease.run_id)
-        found = drift_of(file, self.earlier(conn)) if file else ()
+        found = drift_of(file, earlier) if file else ()
         if self.expected.strict:
             self._refuse(found)
         return self._record(conn, lease, found)
@@ -76,7 +76,7 @@ class Terms:
         self, conn: psycopg.Connection[Any], lease: Lease, earlier: Sequence[Profile]
     ) -> tuple[Drift, ...]:
         """The same of the duplicates, by the counts of the publication that has just been made."""
-        file = self._profile(conn, lease.run_id)
+        file = self._profile(conn, lease.run_id) if earlier else None
         found = duplicates_drift(file, earlier) if file else ()
         if self.expected.strict:
             self._refuse(found)

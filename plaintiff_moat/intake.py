@@ -94,8 +94,8 @@ class Intake:
 
     def _publish(self) -> tuple[Drift, ...]:
         terms, lease = self.terms, self.lease
-        drift = self.ledger.do(partial(terms.judge, lease=lease))
         earlier = self.ledger.do(terms.earlier)
+        drift = self.ledger.do(partial(terms.judge, lease=lease, earlier=earlier))
 
         def publish(conn: psycopg.Connection[Any]) -> tuple[ReconcileResult, tuple[Drift, ...]]:
             try:
