@@ -26,7 +26,7 @@ from tenacity.stop import stop_base
 
 from plaintiff_moat.errors import DatabaseUnreachable
 from plaintiff_moat.ledger.connect import Database, connect
-from plaintiff_moat.ledger.faults import is_passing
+from plaintiff_moat.ledger.faults import domain_errors, is_passing
 from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
 from plaintiff_moat.redaction import describe_error
 
@@ -96,7 +96,7 @@ class Connections:
             self._hurried.clear()
 
     def _once(self, operation: Callable[[psycopg.Connection[Any]], _Answer]) -> _Answer:
-        with self._connection() as conn:
+        with domain_errors(), self._connection() as conn:
             return operation(conn)
 
     @contextmanager
