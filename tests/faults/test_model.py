@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import polars as pl
 import psycopg
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -75,6 +75,7 @@ def _chunk(delivery: Delivery, number: int) -> tuple[Chunk, pl.DataFrame]:
         first_row=first,
         records=len(names),
         first_line=first + 1,
+        text_start=number * 1000,
         digest=f"{number:064}",
         damage=(),
     )
@@ -377,6 +378,7 @@ def _run_histories(db_url: str, shard: int, histories: int, steps: int) -> None:
                 stateful_step_count=steps,
                 deadline=None,
                 database=None,
+                phases=(Phase.generate, Phase.shrink),
                 suppress_health_check=list(HealthCheck),
             ),
         )
