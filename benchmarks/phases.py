@@ -20,7 +20,8 @@ from plaintiff_moat.delivery import open_delivery
 from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.landing import land
-from plaintiff_moat.rows import prepare
+from plaintiff_moat.rows.measure import measure
+from plaintiff_moat.rows.prepare import prepare
 from plaintiff_moat.source import read
 
 
@@ -59,9 +60,10 @@ def main() -> None:
             with clocks.phase("read"):
                 cells = read(scan.path, scan.dialect, scan.header, chunk)
             with clocks.phase("normalise"):
-                rows = prepare(cells, scan.header, delivery.mapping, delivery.source_system)
+                rows = prepare(cells, delivery.header, delivery.mapping, delivery.source_system)
+                measured = measure(cells, rows, delivery.mapping)
             with clocks.phase("land"):
-                land(conn, lease, chunk, rows)
+                land(conn, lease, chunk, rows, measured)
         with clocks.phase("publish"):
             result = client.reconcile(claim.run_id, scan.records)
     assert result.is_valid  # noqa: S101 - figures of a failed run are none

@@ -154,7 +154,8 @@ class Importer:
         started = time.monotonic()
         expected = expected_of(path, expected)
         parent = None if replays is None else self._ledger.do(lambda conn: find_run(conn, str(replays)))
-        source_system = source_system or (parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM)
+        if source_system is None:
+            source_system = parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM
         asks_nothing = (mapping, reading, replaces, parent, expected) == (None, AS_IT_IS, None, None, NOTHING)
         if asks_nothing:
             named = name_delivery(path, source_system=source_system, batch_id=batch_id)
@@ -257,7 +258,7 @@ class Importer:
         Once a file was not claimed, records are not read ahead: the next is likely to be a duplicate too.
         """
         about = {
-            "source_system": source_system or DEFAULT_SOURCE_SYSTEM,
+            "source_system": DEFAULT_SOURCE_SYSTEM if source_system is None else source_system,
             "batch_id": batch_id,
             "mapping": mapping,
             "reading": reading,

@@ -55,9 +55,11 @@ def preview_file(
         with connect(database) as conn:
             require_migrated(conn)
             parent = find_run(conn, str(replays))
+    if source_system is None:
+        source_system = parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM
     with open_delivery(
         path,
-        source_system=source_system or (parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM),
+        source_system=source_system,
         batch_id=batch_id,
         mapping=mapping,
         reading=reading,

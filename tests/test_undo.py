@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from import_steps import active, counts, everything
 
-from plaintiff_moat import importer as importing
+from plaintiff_moat import intake
 from plaintiff_moat.errors import NoSuchRun, NotReleased, RunFailed, WrongRun
 from plaintiff_moat.importer import import_file
 from plaintiff_moat.ledger.claims import IngestClaimClient
@@ -95,14 +95,14 @@ def test_a_replacement_that_comes_too_late_fails_and_can_be_imported_without(
     """When the old run is undone while the new one is landed, the new one is not active, and goes on when told to."""
     old = import_file(csv_file("a.csv", ["Ada"]), database)
     corrected = csv_file("b.csv", ["Ben"])
-    land = importing.land
+    land = intake.land
 
     def land_late(*arguments: object) -> None:
         IngestClaimClient(conn).rollback(old.run_id, "somebody was faster")
         land(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(importing, "land", land_late)
+        patch.setattr(intake, "land", land_late)
         with pytest.raises(RunFailed, match="is rolled_back, and only a completed run"):
             import_file(corrected, database, replaces=old.run_id)
     assert active(conn) == set()

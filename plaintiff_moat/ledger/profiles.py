@@ -55,18 +55,16 @@ def describe_source(conn: psycopg.Connection[Any], lease: Lease, layout: Mapping
 
 def note_chunk(conn: psycopg.Connection[Any], lease: Lease, chunk_no: int, measured: ChunkMeasure) -> None:
     """Keeps what a chunk looks like, within the transaction that lands it. Refused once the lease is lost."""
-    _call(
-        conn,
-        "note_chunk",
-        lease,
-        chunk_no=chunk_no,
-        records=measured.records,
-        rejected=measured.rejected,
-        filled=list(measured.filled),
-        valid_total=measured.valid_total,
-        rejected_total=measured.rejected_total,
-        unread_amounts=measured.unread_amounts,
-    )
+    profile = {
+        "chunk_no": chunk_no,
+        "records": measured.records,
+        "rejected": measured.rejected,
+        "filled": list(measured.filled),
+        "valid_total": measured.valid_total,
+        "rejected_total": measured.rejected_total,
+        "unread_amounts": measured.unread_amounts,
+    }
+    conn.execute(query("note_chunk"), _who(lease) | profile, prepare=False)
 
 
 def state_control_totals(
@@ -85,9 +83,12 @@ def record_drift(conn: psycopg.Connection[Any], lease: Lease, findings: Sequence
 
 
 def _call(conn: psycopg.Connection[Any], name: str, lease: Lease, **arguments: Any) -> None:
-    who = {"run_id": lease.run_id, "worker_id": lease.worker_id, "attempt": lease.attempt}
     with domain_errors(), conn.transaction():
-        conn.execute(query(name), who | arguments, prepare=False)
+        conn.execute(query(name), _who(lease) | arguments, prepare=False)
+
+
+def _who(lease: Lease) -> dict[str, Any]:
+    return {"run_id": lease.run_id, "worker_id": lease.worker_id, "attempt": lease.attempt}
 
 
 def profile_of_run(conn: psycopg.Connection[Any], run_id: UUID) -> Row | None:

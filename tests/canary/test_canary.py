@@ -16,6 +16,7 @@ from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.embedded import EmbeddedServer
 
 COMMIT = ("--commit", "--json", "--verbose")
+UTF_8 = ("--encoding", "utf-8")  # of a file that has another encoding too, nobody but a person can say which it is
 IMPATIENT = ("--patience", "0")  # what is said again succeeds, or waits again
 PAUSE, SECOND_PAUSE = 4711, 4712
 
@@ -68,8 +69,8 @@ def test_rejected_records_do_not_tell(scene: Scene) -> None:
     )
     with path.open("ab") as file:
         file.write(b"\r\n".join([*damaged, b""]))
-    scene.moat("import", str(path))
-    scene.moat("import", str(path), *COMMIT)
+    scene.moat("import", str(path), *UTF_8)
+    scene.moat("import", str(path), *UTF_8, *COMMIT)
     assert scene.leaks() == {}
     codes = {code for (code,) in scene.conn.execute("select error_code from ingest.v_rejects")}
     assert codes == {
@@ -92,8 +93,8 @@ def test_a_malformed_record_is_kept_without_its_numbers(scene: Scene) -> None:
     with path.open("ab") as file:
         file.write("\n".join([*lines, ""]).encode())
         file.write(b"Gus," + new.ssn("\xad").encode("latin-1") + b"," + new.ssn("\u2013").encode("cp1252") + b"\n")
-    scene.moat("import", str(path))
-    scene.moat("import", str(path), *COMMIT)
+    scene.moat("import", str(path), *UTF_8)
+    scene.moat("import", str(path), *UTF_8, *COMMIT)
     assert scene.leaks() == {}
     (kept,) = scene.conn.execute("select string_agg(raw_payload::text, '') from ingest.v_rejects").fetchone()
     assert "REDACTED" in kept

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from plaintiff_moat.ledger import queries
 from plaintiff_moat.ledger.connect import Database, connect
@@ -53,16 +54,33 @@ ARGUMENTS: dict[str, Any] = {
     "limit": 20,
     "row_number": 1,
     "row_numbers": [1, 2],
+    "layout": Jsonb({"columns": ["Plaintiff Name"], "delimiter": ",", "quote": '"', "encoding": "utf-8"}),
+    "findings": Jsonb([]),
+    "filled": [1],
+    "rejected": 0,
+    "unread_amounts": 0,
+    "valid_total": 0,
+    "rejected_total": 0,
+    "files": 10,
 }
 ASKED_OF = {
     "finalize": {"run_id": "processing"},
     "heartbeat": {"run_id": "processing"},
     "open_chunk": {"run_id": "processing"},
+    "describe_source": {"run_id": "processing"},
+    "note_chunk": {"run_id": "processing", "chunk_no": 0},
+    "record_drift": {"run_id": "processing"},
+    "state_control_totals": {"run_id": "processing"},
     "record_refusal": {"run_id": "processing"},
     # publishing the new file undoes the one that it replaces
     "reconcile": {"run_id": "processing", "replaces": "first"},
     "release": {"run_id": "undone"},
+    "require_replayable": {"row_numbers": [21]},
 }
+
+# Who holds a record, asked by its key: an index would cost every landing half as much again, for a question that is
+# asked of one record now and then.
+RECORDS_BY_KEY = {"record_origins_of_key", "plaintiffs_raw", "v_record_origins"}
 
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
@@ -130,7 +148,7 @@ def test_no_statement_of_the_catalogue_reads_all_records(conn: Connection, ledge
         for table, names in read_all.items():
             if reads[table] > FEW_READS:
                 names.add(name)
-    assert read_all["landed_rows"] == set()
+    assert read_all["landed_rows"] <= RECORDS_BY_KEY
     assert read_all["plaintiff_keys"] <= KEYS_BY_OWNER
 
 
@@ -146,7 +164,8 @@ def test_no_view_reads_all_records(conn: Connection, ledger: Ledger) -> None:
             with reads_counted(conn) as reads:
                 conn.execute(f"select * from ingest.{view} where {condition}".encode(), arguments)
             keys = 0 if view in KEYS_BY_OWNER else reads["plaintiff_keys"]
-            if max(reads["landed_rows"], keys) > FEW_READS:
+            records = 0 if view in RECORDS_BY_KEY and "dedupe_key" in condition else reads["landed_rows"]
+            if max(records, keys) > FEW_READS:
                 read_all.append(f"{view} where {condition}")
     assert read_all == []
 

@@ -17,7 +17,7 @@ from tests.ledger.ledger_steps import rollback, value
 
 CsvFile = Callable[..., Path]
 
-ROUND_TRIPS_OF_A_CHUNK = 5  # begin, open_chunk, copy (its answer, its end), commit
+ROUND_TRIPS_OF_A_CHUNK = 6  # begin, open_chunk, copy (its answer, its end), note_chunk, commit
 WRITTEN_OF_A_RUN = 30  # rows of runs, source systems, events and their heads: of a run, whatever it holds
 FEW_READS = 1_000  # of a ledger of 20,000 records, by what 20 of them are concerned with
 READ_OF_A_RECORD = 5  # rows: it is counted again, its key is taken, and who holds that is looked up
