@@ -44,8 +44,8 @@ class Spool:
             self.folder.mkdir(mode=0o700)
         except (OSError, Timeout) as fault:
             raise BadInput(
-                f"expected a folder for temporary files in {root}, found: {_reason(fault)}; set MOAT_HOME to a folder"
-                " that this user may write to"
+                f"expected a folder for temporary files in {root}, found: {_reason(fault)}; let MOAT_HOME name a"
+                " folder that this user may write to"
             ) from None
         self._files: list[SpoolFile] = []
         self._remove = weakref.finalize(self, _remove, self.folder, lock, self._files)
