@@ -22,7 +22,7 @@ from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.landing import land
 from plaintiff_moat.rows.measure import measure
 from plaintiff_moat.rows.prepare import prepare
-from plaintiff_moat.source import read
+from plaintiff_moat.source.read import read
 
 
 class Clocks:

@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from plaintiff_moat.containers import content_stem
+from plaintiff_moat.containers.kinds import content_stem
 from plaintiff_moat.delivery import Delivery, Measured, open_delivery
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.source import CHUNK_BYTES
+from plaintiff_moat.source.scan import CHUNK_BYTES
 
 __all__ = ["Opened", "ReadAhead"]
 

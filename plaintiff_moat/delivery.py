@@ -8,7 +8,7 @@ from uuid import UUID
 
 import polars as pl
 
-from plaintiff_moat.containers import Content, unpacked
+from plaintiff_moat.containers.unpack import Content, unpacked
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.naming import Named, name_delivery
 from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for, require_names
@@ -16,15 +16,16 @@ from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.measure import Measure, measure
 from plaintiff_moat.rows.prepare import prepare
 from plaintiff_moat.rows.returns import Return, is_export
-from plaintiff_moat.source import AS_IT_IS, CHUNK_BYTES, Chunk, Heads, Reading, Scan, read, scan
+from plaintiff_moat.source import AS_IT_IS, Reading
+from plaintiff_moat.source.header import Heads
+from plaintiff_moat.source.read import read
+from plaintiff_moat.source.records import Chunk, Scan
+from plaintiff_moat.source.scan import CHUNK_BYTES, scan
 
-__all__ = ["DEFAULT_SOURCE_SYSTEM", "Delivery", "Measured", "open_delivery", "scan_content"]
+__all__ = ["Delivery", "Measured", "open_delivery", "scan_content"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 2
-
-
-DEFAULT_SOURCE_SYSTEM = "manual"
 
 # How the text is written that is made of cells.
 _WRITTEN_HERE = Reading(delimiter=",", encoding="utf-8", quote='"')

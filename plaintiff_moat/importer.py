@@ -8,18 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 import psycopg
 
-from plaintiff_moat.acceptance import Terms
-from plaintiff_moat.ahead import Opened, ReadAhead
-from plaintiff_moat.delivery import DEFAULT_SOURCE_SYSTEM, Delivery
 from plaintiff_moat.errors import RunFailed
 from plaintiff_moat.expected import NOTHING, Expected, expected_of
 from plaintiff_moat.identify import compute_file_hash
-from plaintiff_moat.intake import Intake, Progress
 from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, resolve
 from plaintiff_moat.ledger.connections import Connections
@@ -30,10 +26,14 @@ from plaintiff_moat.ledger.rejects import require_replayable
 from plaintiff_moat.ledger.runs import beside_delivery, completed_of_batch, find_run, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import Worker, succeeding
-from plaintiff_moat.naming import Named, name_delivery, require_name
+from plaintiff_moat.naming import DEFAULT_SOURCE_SYSTEM, Named, name_delivery, require_name
 from plaintiff_moat.rows import mapping_for
 from plaintiff_moat.source import AS_IT_IS, Reading
-from plaintiff_moat.summary import ImportSummary, Tally
+from plaintiff_moat.summary import ImportSummary, Progress, Tally
+
+if TYPE_CHECKING:  # reading is half a second to import, of which a duplicate needs nothing
+    from plaintiff_moat.ahead import Opened, ReadAhead
+    from plaintiff_moat.delivery import Delivery
 
 __all__ = ["Importer", "Progress", "import_file"]
 
@@ -122,7 +122,7 @@ class Importer:
         self._worker = Worker(worker_id)
         # kept from file to file: polars keeps its compiled patterns by thread, and a new one pays 11 ms for them
         self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="moat-land")
-        self._ahead = ReadAhead()
+        self._reading_ahead: ReadAhead | None = None
         self._takes_records = True
 
     def __enter__(self) -> Self:
@@ -131,7 +131,8 @@ class Importer:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ahead.close()
+        if self._reading_ahead is not None:
+            self._reading_ahead.close()
         self._pool.shutdown()
         self._worker.close()
         self._ledger.close()
@@ -162,7 +163,7 @@ class Importer:
             summary = self._known_already(path, named, started)
             if summary is not None:
                 return summary
-        opened = self._ahead.take(
+        opened = self._ahead().take(
             path,
             source_system=source_system,
             batch_id=batch_id,
@@ -175,13 +176,16 @@ class Importer:
 
     def _take_in(
         self,
-        opened: Opened,
+        opened: "Opened",
         expected: Expected,
         started: float,
         on_progress: Callable[[Progress], object],
         replaces: UUID | str | None,
         unattended: bool,
     ) -> ImportSummary:
+        from plaintiff_moat.acceptance import Terms  # noqa: PLC0415
+        from plaintiff_moat.intake import Intake  # noqa: PLC0415
+
         delivery = opened.delivery
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
@@ -264,11 +268,18 @@ class Importer:
             "reading": reading,
             "replays": None,
         }
-        self._ahead.begin(path, with_rows=self._takes_records, **about)
+        self._ahead().begin(path, with_rows=self._takes_records, **about)
+
+    def _ahead(self) -> "ReadAhead":
+        if self._reading_ahead is None:
+            from plaintiff_moat.ahead import ReadAhead  # noqa: PLC0415
+
+            self._reading_ahead = ReadAhead()
+        return self._reading_ahead
 
     @contextmanager
     def _claimed(
-        self, delivery: Delivery, worker_id: str, unattended: bool
+        self, delivery: "Delivery", worker_id: str, unattended: bool
     ) -> Iterator[tuple[ClaimResult, Lease | None]]:
         """The answer to the claim, and the lease where it is granted."""
         claim, lease = self._claim_as(worker_id, delivery, unattended)
@@ -280,7 +291,7 @@ class Importer:
             # under its name the run is claimed at once, and the lock on the name keeps every other successor away
             yield self._claim_as(holder, delivery, unattended) if holder_is_dead else (claim, None)
 
-    def _claim_as(self, worker_id: str, delivery: Delivery, unattended: bool) -> tuple[ClaimResult, Lease | None]:
+    def _claim_as(self, worker_id: str, delivery: "Delivery", unattended: bool) -> tuple[ClaimResult, Lease | None]:
         def claim(conn: psycopg.Connection[Any]) -> tuple[ClaimResult, Lease | None]:
             if not self._is_migrated:
                 require_migrated(conn)

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import polars as pl
 
-from plaintiff_moat.containers import unpacked
+from plaintiff_moat.containers.unpack import unpacked
 from plaintiff_moat.delivery import scan_content
 from plaintiff_moat.naming import shown_name
 from plaintiff_moat.redaction import redact
 from plaintiff_moat.rows import Mapping, labels, mapping_for, mapping_toml, parse_mapping, propose
 from plaintiff_moat.rows.prepare import prepare
-from plaintiff_moat.source import AS_IT_IS, Dialect, Reading, Scan, read
+from plaintiff_moat.source import AS_IT_IS, Reading
+from plaintiff_moat.source.dialect import Dialect
+from plaintiff_moat.source.read import read
+from plaintiff_moat.source.records import Scan
 from plaintiff_moat.summary import Reject, Tally
 
 __all__ = ["Column", "Inspection", "inspect_file"]

@@ -21,20 +21,12 @@ from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.leases import Lease, record_refusal
 from plaintiff_moat.ledger.runs import run
 from plaintiff_moat.redaction import describe_error
-from plaintiff_moat.source import Chunk
-from plaintiff_moat.summary import Tally
+from plaintiff_moat.source.records import Chunk
+from plaintiff_moat.summary import Progress, Tally
 
-__all__ = ["Intake", "Progress"]
+__all__ = ["Intake"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an import is: `done` of `total` records have been landed."""
-
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)

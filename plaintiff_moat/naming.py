@@ -5,12 +5,14 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from plaintiff_moat.containers import content_stem
+from plaintiff_moat.containers.kinds import content_stem
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
 
-__all__ = ["Named", "name_delivery", "require_name", "shown_name"]
+__all__ = ["DEFAULT_SOURCE_SYSTEM", "Named", "name_delivery", "require_name", "shown_name"]
+
+DEFAULT_SOURCE_SYSTEM = "manual"
 
 # A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
 NAME_LIMIT = 256

@@ -9,7 +9,7 @@ from uuid import UUID
 import polars as pl
 
 from plaintiff_moat.acceptance import Terms
-from plaintiff_moat.delivery import DEFAULT_SOURCE_SYSTEM, Delivery, open_delivery
+from plaintiff_moat.delivery import Delivery, open_delivery
 from plaintiff_moat.errors import NotReleased
 from plaintiff_moat.expected import NOTHING, Expected, expected_of
 from plaintiff_moat.ledger.claims import ClaimStatus
@@ -18,6 +18,7 @@ from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.rejects import require_replayable
 from plaintiff_moat.ledger.runs import beside_delivery, count_active_keys, find_run, live_run_of_delivery
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
+from plaintiff_moat.naming import DEFAULT_SOURCE_SYSTEM
 from plaintiff_moat.rows.measure import Measure
 from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.summary import ImportSummary, Tally

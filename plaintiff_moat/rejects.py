@@ -15,7 +15,7 @@ from uuid import UUID
 import polars as pl
 import psycopg
 
-from plaintiff_moat.containers import unpacked
+from plaintiff_moat.containers.unpack import unpacked
 from plaintiff_moat.delivery import scan_content
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.ledger.evidence import snapshot
@@ -24,7 +24,10 @@ from plaintiff_moat.rows import ErrorCode
 from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.payload import is_redacted
 from plaintiff_moat.rows.returns import Return, appended_columns, neutralised, reference
-from plaintiff_moat.source import AS_IT_IS, Dialect, Reading, Scan, read
+from plaintiff_moat.source import AS_IT_IS, Reading
+from plaintiff_moat.source.dialect import Dialect
+from plaintiff_moat.source.read import read
+from plaintiff_moat.source.records import Scan
 
 __all__ = ["Exported", "export_rejects"]
 

@@ -1,24 +1,34 @@
-"""What became of a file: the counts, the first rejects, the warnings."""
+"""What becomes of a file: how far its import is, and at its end the counts, the first rejects, the warnings."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import polars as pl
-
-from plaintiff_moat.delivery import Delivery
 from plaintiff_moat.drift import Drift
 from plaintiff_moat.expected import ControlTotals
 from plaintiff_moat.naming import Named
-from plaintiff_moat.rows.measure import Measure
-from plaintiff_moat.source import Dialect
 
-__all__ = ["ImportSummary", "Reject", "Tally"]
+if TYPE_CHECKING:
+    import polars as pl
+
+    from plaintiff_moat.delivery import Delivery
+    from plaintiff_moat.rows.measure import Measure
+    from plaintiff_moat.source.dialect import Dialect
+
+__all__ = ["ImportSummary", "Progress", "Reject", "Tally"]
 
 FIRST_REJECTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is: `done` of `total` records have been landed."""
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +50,12 @@ class Tally:
     errored: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
-    measured: Measure | None = None
+    measured: "Measure | None" = None
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, measured: Measure | None = None) -> "Tally":
+    def of(cls, rows: "pl.DataFrame", measured: "Measure | None" = None) -> "Tally":
         """The tally of one chunk."""
-        rejected = rows.filter(pl.col("error_code").is_not_null())
+        rejected = rows.filter(rows.get_column("error_code").is_not_null())
         first = rejected.head(FIRST_REJECTS).select(
             "row_number", "line_start", "line_end", "error_code", "error_message"
         )
@@ -103,7 +113,7 @@ class ImportSummary:
     rows_skipped: int
     rows_errored: int
     seconds: float
-    dialect: Dialect | None
+    dialect: "Dialect | None"
     header_line: int | None
     unmapped: tuple[str, ...]
     first_rejects: tuple[Reject, ...]
@@ -122,7 +132,7 @@ class ImportSummary:
     @classmethod
     def of_run(
         cls,
-        delivery: Delivery,
+        delivery: "Delivery",
         claim_status: str,
         run: Mapping[str, Any] | None,
         tally: Tally,

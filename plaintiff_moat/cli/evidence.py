@@ -158,7 +158,7 @@ def certificate(
 @contextmanager
 def _text_of(file: Path | None, member: str | None, sheet: str | None) -> Iterator[Path | None]:
     """What is in a delivered container while the block runs; None for a plain file and for none."""
-    from plaintiff_moat.containers import unpacked
+    from plaintiff_moat.containers.unpack import unpacked
 
     content = None if file is None else unpacked(file, member=member, sheet=sheet)
     with content or nullcontext() as held:

@@ -17,8 +17,8 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from plaintiff_moat.cli.terminal import harmless
-from plaintiff_moat.importer import Progress
 from plaintiff_moat.redaction import redact
+from plaintiff_moat.summary import Progress
 
 __all__ = ["progress", "show_json", "show_record", "show_table"]
 

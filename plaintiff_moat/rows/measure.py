@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from plaintiff_moat.rows.amounts import signed_amount
+from plaintiff_moat.rows.amounts import DIGITS, SIGNED
 from plaintiff_moat.rows.codes import ErrorCode
 from plaintiff_moat.rows.mapping import BoundMapping
 
@@ -88,10 +88,10 @@ def _of_rejects(rejects: pl.DataFrame, place: int | None) -> tuple[pl.Series, pl
     judged = rejects.select(
         "line_start",
         "line_end",
-        amount=signed_amount(sent),
+        amount=_signed_amount(sent),
         unread=unreadable
         if place is None
-        else unreadable | ((sent != "").fill_null(False) & signed_amount(sent).is_null()),
+        else unreadable | ((sent != "").fill_null(False) & _signed_amount(sent).is_null()),
     )
     return judged.get_column("amount"), judged.filter("unread").select("line_start", "line_end")
 
@@ -99,3 +99,11 @@ def _of_rejects(rejects: pl.DataFrame, place: int | None) -> tuple[pl.Series, pl
 def _sum(amounts: pl.Series) -> Decimal:
     total = amounts.sum()
     return _NOTHING if total is None else Decimal(total).quantize(_NOTHING)
+
+
+def _signed_amount(text: pl.Expr) -> pl.Expr:
+    """Read trimmed money, `($1,234.50)` and `-1234.5` too, as Decimal(38, 2); null unless it is such."""
+    digits = text.str.replace_many(["$", " ", ",", "-", "(", ")"], ["", "", "", "", "", ""])
+    whole = digits.str.split(".").list.first().str.strip_chars_start("0").str.len_bytes()
+    amount = pl.when(text.str.contains(SIGNED) & (whole <= DIGITS)).then(digits).cast(pl.Decimal(38, 2), strict=False)
+    return pl.when(text.str.contains(r"[-(]")).then(-amount).otherwise(amount)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plaintiff_moat.source.encodings import UTF_16
+from plaintiff_moat.source.encoding_names import UTF_16
 
 __all__ = ["Dialect"]
 

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plaintiff_moat.errors import BadInput
+from plaintiff_moat.source.encoding_names import UTF_8, UTF_16
 
-__all__ = ["UTF_16", "Evidence", "canonical", "marked", "undefined"]
+__all__ = ["Evidence", "marked", "undefined"]
 
-UTF_16 = frozenset({"utf-16-le", "utf-16-be"})
-_UTF_8 = "utf-8"
 _BEHIND_ASCII = 0x80
 _WESTERN = "cp1252"
 
@@ -21,7 +20,7 @@ _MARKS = (
     (b"\0\0\xfe\xff", "UTF-32"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
-    (codecs.BOM_UTF8, _UTF_8),
+    (codecs.BOM_UTF8, UTF_8),
 )
 _OPENING = 4096
 # Of the units of an opening without a mark: text of a western language in UTF-16 has nearly all, a binary both halves.
@@ -50,35 +49,6 @@ _WORD = re.compile(
     re.VERBOSE,
 )
 _FOREIGN = re.compile(r"[\u00c0-\u00ff]{3}")
-
-
-def canonical(name: str) -> str:
-    """Return one name for all spellings of an encoding; BadInput unless files in it can be read.
-
-    `utf-16` stands for either byte order: the file says which.
-    """
-    try:
-        found = codecs.lookup(name).name.removesuffix("-sig")
-    except (LookupError, ValueError):
-        found = ""
-    if found in {_UTF_8, "utf-16"} or found in UTF_16 or (found and _extends_ascii(found)):
-        return found
-    raise BadInput(
-        "expected utf-8, utf-16 or a single-byte encoding such as cp1252, latin-1, mac_roman or cp850, found another "
-        "name as encoding; save the file as CSV in UTF-8"
-    )
-
-
-def _extends_ascii(name: str) -> bool:
-    ascii_bytes = bytes(range(128))
-    try:
-        is_ascii = ascii_bytes.decode(name) == ascii_bytes.decode("ascii")
-        "\u4e2d".encode(name)
-    except UnicodeEncodeError:
-        return is_ascii
-    except (LookupError, UnicodeError):
-        return False
-    return False  # has characters of several bytes
 
 
 @lru_cache
@@ -153,14 +123,14 @@ class Evidence:
         words are nothing known. cp1252 (which latin-1 text is too) if none is UTF-8 and nine tenths are such words
         as western languages have.
         """
-        sound = sum(_decodes(run, _UTF_8) for run in self._runs)
+        sound = sum(_decodes(run, UTF_8) for run in self._runs)
         if 2 * sound >= len(self._runs):
-            return _UTF_8
+            return UTF_8
         plausible = sum(_is_western(run) for run in self._runs)
         if not sound and plausible >= _PLAUSIBLE_SHARE * len(self._runs):
             return _WESTERN
         if len(self._runs) <= _LOST:
-            return _UTF_8
+            return UTF_8
         raise BadInput(
             f"{name}: expected text whose encoding is evident, found bytes that could be cp1252, latin-1, mac_roman, "
             "cp850 or damaged utf-8; ask the vendor and say which with --encoding"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.source.encodings import canonical
+from plaintiff_moat.source.encoding_names import canonical
 
 __all__ = ["AS_IT_IS", "Reading"]
 

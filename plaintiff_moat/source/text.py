@@ -7,7 +7,7 @@ line end. Every other file is its own text. Both ways lose nothing: what is no U
 import codecs
 
 from plaintiff_moat.source.dialect import Dialect
-from plaintiff_moat.source.encodings import UTF_16
+from plaintiff_moat.source.encoding_names import UTF_16
 
 __all__ = ["TextDecoder", "exchanged", "file_bytes"]
 

@@ -95,7 +95,7 @@ def test_a_file_without_permission_is_refused(database: Database, tmp_path: Path
     code = (
         "import os, sys\n"
         "from plaintiff_moat.errors import BadInput\n"
-        "from plaintiff_moat.source import scan\n"
+        "from plaintiff_moat.source.scan import scan\n"
         "os.chdir(sys.argv[1])\n"
         "if os.getuid() == 0: os.setuid(int(sys.argv[2]))\n"
         "try: scan('delivery.csv')\n"

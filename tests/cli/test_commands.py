@@ -143,19 +143,30 @@ def test_version(moat: Moat) -> None:
     assert moat("version").stdout == f"{__version__}\n"
 
 
-def test_help_loads_nothing_heavy() -> None:
-    """`moat --help` answers without the frames, the driver, or the embedded server being loaded."""
+def said_without(modules: set[str], *arguments: str) -> str:
+    """What the command says on a process of its own, which ends well and has none of these modules loaded."""
     script = (
-        "import sys; sys.argv = ['moat', '--help']\n"
-        "import plaintiff_moat.cli as cli\n"
+        "import sys; import plaintiff_moat.cli as cli\n"
         "try: cli.main()\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "heavy = {'polars', 'psycopg', 'numpy', 'rich', 'phonenumbers'} & set(sys.modules)\n"
-        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+        f"loaded = {modules!r} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {loaded}' if loaded else 0)"
     )
-    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    outcome = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stderr
-    assert "rollback" in outcome.stdout
+    return outcome.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`moat --help` answers without the frames, the driver, or the embedded server being loaded."""
+    assert "rollback" in said_without({"polars", "psycopg", "numpy", "rich", "phonenumbers"}, "--help")
+
+
+def test_a_duplicate_loads_nothing_to_read_with(moat: Moat, db_url: str, good: str) -> None:
+    """What is imported already costs its hash: half of what `moat import` has to load is for reading records."""
+    assert moat("import", good, "--commit").returncode == 0
+    heavy = {"polars", "numpy", "phonenumbers", "plaintiff_moat.delivery"}
+    assert "duplicate" in said_without(heavy, "import", good, "--commit", "--db", db_url)
 
 
 def test_the_embedded_server_is_the_default(tmp_path: Path, moat_home: Path, good: str) -> None:

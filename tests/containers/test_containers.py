@@ -15,7 +15,8 @@ import openpyxl
 import polars as pl
 import pytest
 
-from plaintiff_moat.containers import Limits, unpacked
+from plaintiff_moat.containers.limits import Limits
+from plaintiff_moat.containers.unpack import unpacked
 from plaintiff_moat.errors import BadInput
 
 if sys.version_info >= (3, 14):

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from plaintiff_moat.audit import verify
-from plaintiff_moat.containers import unpacked
+from plaintiff_moat.containers.unpack import unpacked
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.identify import compute_file_hash
 from plaintiff_moat.importer import import_file

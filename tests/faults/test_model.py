@@ -28,7 +28,7 @@ from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.landing import land
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.queries import query
-from plaintiff_moat.source import Chunk
+from plaintiff_moat.source.records import Chunk
 
 _T = TypeVar("_T")
 

@@ -7,7 +7,10 @@ from typing import Any
 import polars as pl
 from hypothesis import strategies as st
 
-from plaintiff_moat.source import Reading, Scan, cell_names, read, scan
+from plaintiff_moat.source import Reading
+from plaintiff_moat.source.read import cell_names, read
+from plaintiff_moat.source.records import Scan
+from plaintiff_moat.source.scan import scan
 from plaintiff_moat.source.text import TextDecoder
 
 PIECES = ("a", "b", "é", " ", '"', '""', ",", "\n", "\r\n", "\r", "x,y", "", "\ufeff", "x\x01", "l1\nl2")

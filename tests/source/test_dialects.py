@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.source import FIELD_LIMIT, Reading, boundaries, scan
+from plaintiff_moat.source import Reading, boundaries
+from plaintiff_moat.source.records import FIELD_LIMIT
+from plaintiff_moat.source.scan import scan
 
 SPECTRUM = Path(__file__).parent / "csv_spectrum"
 HEADER = ["Plaintiff Name", "Case Number", "Notes"]

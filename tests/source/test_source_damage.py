@@ -5,7 +5,10 @@ import re
 import pytest
 from csv_files import cells_of, load, rejects_of, written
 
-from plaintiff_moat.source import RAW_LIMIT, RECORD_LIMIT, boundaries, scan
+from plaintiff_moat.source import boundaries
+from plaintiff_moat.source.read import RAW_LIMIT
+from plaintiff_moat.source.records import RECORD_LIMIT
+from plaintiff_moat.source.scan import scan
 
 COLUMNS = 10
 HEADER = ",".join(f"h{column}" for column in range(COLUMNS)) + "\n"

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.source import boundaries, scan
+from plaintiff_moat.source import boundaries
+from plaintiff_moat.source.scan import scan
 
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -9,8 +9,11 @@ import pytest
 from csv_files import frame_of, load
 
 from plaintiff_moat.errors import BadInput, SourceChanged
-from plaintiff_moat.source import Dialect, Reading, read, scan
+from plaintiff_moat.source import Reading
 from plaintiff_moat.source import boundaries as walking
+from plaintiff_moat.source.dialect import Dialect
+from plaintiff_moat.source.read import read
+from plaintiff_moat.source.scan import scan
 
 
 def refusal_of(path, content: bytes | None = None) -> str:

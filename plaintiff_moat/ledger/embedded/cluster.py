@@ -55,6 +55,7 @@ shared_buffers = 256MB
 work_mem = 32MB
 maintenance_work_mem = 128MB
 min_dynamic_shared_memory = 64MB    # parallel queries outgrow a container's 64 MB of /dev/shm
+wal_buffers = 64MB    # publishing writes 160 MB of it per million records in one go
 max_wal_size = 4GB
 jit = off
 timezone = 'UTC'
