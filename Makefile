@@ -33,7 +33,7 @@ test-faults: .venv/.installed pgbouncer  ## Every fault at every place: lost mes
 
 pgbouncer: .venv/pgbouncer/pgbouncer  ## The pooler that the tests put before the server: installed, or Debian's unpacked
 
-.venv/pgbouncer/pgbouncer: scripts/get_pgbouncer.sh | .venv/.installed
+.venv/pgbouncer/pgbouncer: scripts/get_pgbouncer.sh scripts/get_debian.sh | .venv/.installed
 	sh $< $(@D)
 
 SERVERS := $(foreach version,15 16 17 18,$(version) $(version)-supabase)
@@ -69,15 +69,20 @@ bench-growth: .venv/bench/.installed  ## How cost grows with records, runs and c
 		|| .venv/bench/bin/python -m pip install --quiet --disable-pip-version-check --editable .  # without peers
 	touch $@
 
-lint: .venv/.installed  ## ruff, bandit, the import contract, and squawk on the migrations
+lint: .venv/.installed  ## ruff, bandit, the import contract, squawk and plpgsql_check on the migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive plaintiff_moat etl/src scripts
 	$(BIN)/lint-imports
 	$(BIN)/squawk supabase/migrations/*.sql
+	@if $(MAKE) --no-print-directory .venv/plpgsql_check/unpacked; then $(MAKE) --no-print-directory lint-sql; \
+		else echo "lint: without plpgsql_check the functions were not checked" >&2; fi
 
-lint-sql: .venv/.installed  ## plpgsql_check on every function; needs a PostgreSQL with that extension
-	$(BIN)/python scripts/lint_sql.py
+lint-sql: .venv/.installed .venv/plpgsql_check/unpacked  ## plpgsql_check on every function
+	$(BIN)/python scripts/lint_sql.py .venv/plpgsql_check
+
+.venv/plpgsql_check/unpacked: scripts/get_plpgsql_check.sh scripts/get_debian.sh | .venv/.installed
+	sh $< $(@D)
 
 types: .venv/.installed  ## mypy --strict
 	$(BIN)/mypy

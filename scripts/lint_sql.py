@@ -1,11 +1,12 @@
 """Check every PL/pgSQL function by plpgsql_check, security and performance warnings included: `make lint-sql`.
 
-Runs the migrations on a PostgreSQL of its own, which is gone afterwards. Needs a server with the extension installed,
-as Debian has it in postgresql-15-plpgsql-check, and exits 2 where there is none. Exits 1 when anything is found.
+    python scripts/lint_sql.py FOLDER
+
+Runs the migrations on a PostgreSQL of its own, whose programs stand unpacked in the folder, and which is gone
+afterwards. Exits 1 when anything is found.
 """
 
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,7 @@ from pathlib import Path
 import psycopg
 
 from plaintiff_moat.ledger import migrate
-
-_EXTENSION = "plpgsql_check.control"
-_INSTALLATIONS = "/usr/lib/postgresql"
+from plaintiff_moat.ledger.embedded.service_user import server_user
 
 # A trigger's function is checked against each of its tables, with the names of its transition tables.
 _FINDINGS = """
@@ -47,29 +46,26 @@ _CHECKED = """
 """
 
 
-def _installation() -> Path | None:
-    """Find the programs of the newest server that has the extension."""
-    versions = sorted(Path(_INSTALLATIONS).glob("*"), key=lambda folder: folder.name.zfill(3), reverse=True)
-    for folder in versions:
-        shared = Path("/usr/share/postgresql") / folder.name / "extension" / _EXTENSION
-        if shared.is_file() and (folder / "bin" / "initdb").is_file():
-            return folder / "bin"
-    return None
-
-
 @contextmanager
-def _server(programs: Path) -> Iterator[str]:
-    """Run a server in a folder of its own, as the user `postgres` where root calls, whom PostgreSQL refuses."""
-    user = "postgres" if os.getuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="moat-lint-") as folder:
-        if user is not None:
-            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-        data = Path(folder) / "data"
+def _server(unpacked: Path) -> Iterator[str]:
+    """Run a server in a folder of its own; where root calls, whom PostgreSQL refuses, as the embedded one's user."""
+    user = server_user()
+    with tempfile.TemporaryDirectory(prefix="moat-lint-") as name:
+        folder = Path(name)
+        # that user need not be able to read where we are
+        shutil.copytree(unpacked, folder / "server", symlinks=True, ignore=shutil.ignore_patterns("bitcode", "locale"))
+        (programs,) = folder.glob("server/usr/lib/postgresql/*/bin")
+        os.chown(folder, user.uid, user.gid)
 
         def call(program: str, *arguments: str) -> None:
-            command = [str(programs / program), f"--pgdata={data}", *arguments]
+            command = [str(programs / program), f"--pgdata={folder / 'data'}", *arguments]
             subprocess.run(  # PostgreSQL's own programs, no shell  # nosec B603
-                command, check=True, user=user, cwd="/", stdout=subprocess.DEVNULL
+                command,
+                check=True,
+                user=None if user.is_invoker else user.uid,
+                cwd="/",
+                env={"PATH": os.defpath, "LD_LIBRARY_PATH": str(folder / "server" / "lib")},
+                stdout=subprocess.DEVNULL,
             )
 
         call("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8")
@@ -78,16 +74,11 @@ def _server(programs: Path) -> Iterator[str]:
             yield f"postgresql:///postgres?host={folder}&user=postgres"
         finally:
             call("pg_ctl", "--wait", "--mode=immediate", "stop")
-            shutil.rmtree(data, ignore_errors=True)
 
 
 def main() -> int:
     """Print what is found, a line each."""
-    programs = _installation()
-    if programs is None:
-        print(f"lint-sql: no server below {_INSTALLATIONS} has plpgsql_check: apt install postgresql-15-plpgsql-check")
-        return 2
-    with _server(programs) as url, psycopg.connect(url, autocommit=True) as conn:
+    with _server(Path(sys.argv[1])) as url, psycopg.connect(url, autocommit=True) as conn:
         migrate.push(conn)
         conn.execute("create extension plpgsql_check")
         findings = conn.execute(_FINDINGS).fetchall()

@@ -10,9 +10,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_allowed interval := current_setting('idle_in_transaction_session_timeout');
+    v_allowed interval := current_setting('idle_in_transaction_session_timeout')::interval;
     v_stale_after interval := (select s.stale_after from ingest.settings as s);
-    v_milliseconds bigint := least(ceil(extract(epoch from v_stale_after) * 1000), 2147483647);
+    v_milliseconds bigint := least(ceil(extract(epoch from v_stale_after) * 1000), 2147483647)::bigint;
 begin
     if v_allowed = interval '0' or v_allowed > v_stale_after then
         perform set_config('idle_in_transaction_session_timeout', v_milliseconds::text, true);
