@@ -1,4 +1,7 @@
-"""SHA-256 in a thread of its own: hashing releases the interpreter, so that it runs beside the proof."""
+"""SHA-256 in a thread of its own: hashing releases the interpreter, so that it runs beside the proof.
+
+A thread begins with the first piece that is worth one, so that a small file costs none.
+"""
 
 import hashlib
 from collections import deque
@@ -47,17 +50,22 @@ class Digest:
         self._sha256 = hashlib.sha256()
         self._pieces: Pieces = []
         self._size = 0
+        self._handed_over = False
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Add bytes, which must not change afterwards."""
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size >= _WORTH_A_HANDOVER:
+            self._handed_over = True
             self.flush()
 
     def flush(self) -> None:
-        """Hand over what was fed; to be called after the last piece."""
-        self._thread.run(self._update, self._pieces)
+        """Hash or hand over what was fed; to be called after the last piece."""
+        if self._handed_over:
+            self._thread.run(self._update, self._pieces)
+        else:
+            self._update(self._pieces)
         self._pieces, self._size = [], 0
 
     def hexdigest(self) -> str:

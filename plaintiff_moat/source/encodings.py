@@ -80,12 +80,14 @@ def marked(name: str, opening: bytes, said: str | None) -> str | None:
         )
     if found:
         return found
-    units = np.frombuffer(opening[: min(_OPENING, len(opening)) & ~1], np.uint8)
-    low, high = (float((units[at::2] == 0).mean()) if units.size else 0.0 for at in (0, 1))
+    if said not in {None, "utf-16"}:
+        return said
+    size = min(_OPENING, len(opening)) & ~1
+    low, high = (opening[at:size:2].count(0) / max(size // 2, 1) for at in (0, 1))
     order = "utf-16-le" if high > _MOST and low < _FEW else "utf-16-be" if low > _MOST and high < _FEW else None
     if said == "utf-16" and order is None:
         raise BadInput(f"{name}: expected UTF-16 with a byte order mark, found none; try utf-16-le or utf-16-be")
-    return order if said in {None, "utf-16"} else said
+    return order
 
 
 class Evidence:

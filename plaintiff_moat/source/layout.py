@@ -68,11 +68,12 @@ def lay_out(data: bytes, chunk: Chunk, dialect: Dialect, width: int) -> Layout:
     verdicts[widths != width] = CODES.index(WRONG_FIELD_COUNT)
     if b"\r" in data:
         verdicts[_with_stray_cr(block, starts, ends, quotes)] = CODES.index(MALFORMED_RECORD)
-    verdicts[_with_long_field(data, starts, ends, Grammar(dialect, width))] = CODES.index(FIELD_TOO_LONG)
+    verdicts[_with_long_field(data, starts, ends, dialect)] = CODES.index(FIELD_TOO_LONG)
     verdicts[_with_bad_encoding(data, block, starts, ends, dialect.text_encoding)] = CODES.index(BAD_ENCODING)
     if b"\0" in data:
         verdicts[_owners(find(block, 0), starts)] = CODES.index(NUL_BYTE)
-    verdicts[np.searchsorted(starts, damaged.starts)] = [CODES.index(damage.code) for damage in chunk.damage]
+    if chunk.damage:
+        verdicts[np.searchsorted(starts, damaged.starts)] = [CODES.index(damage.code) for damage in chunk.damage]
     return Layout(
         starts=starts,
         ends=ends,
@@ -121,7 +122,10 @@ def _records(block: Bytes, newlines: Positions, quotes: Positions, damaged: _Str
 
 def _widths(starts: Positions, ends: Positions, quotes: Positions, delimiters: Positions) -> Positions:
     # Between records stand only blank lines, which hold no delimiter.
-    widths: Positions = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
+    widths: Positions = np.searchsorted(delimiters, ends) + 1
+    widths[1:] -= widths[:-1] - 1
+    if not quotes.size:
+        return widths
     # Delimiters inside quotes are few: subtracting them takes a fifth of the time of masking all.
     opening, closing = quotes[::2], quotes[1::2]
     quoted = np.searchsorted(delimiters, closing) - np.searchsorted(delimiters, opening)
@@ -146,12 +150,17 @@ def _with_stray_cr(block: Bytes, starts: Positions, ends: Positions, quotes: Pos
     return np.asarray(owners[stray < ends[owners]])
 
 
-def _with_long_field(data: bytes, starts: Positions, ends: Positions, grammar: Grammar) -> list[int]:
+def _with_long_field(data: bytes, starts: Positions, ends: Positions, dialect: Dialect) -> list[int]:
     suspects = np.flatnonzero(ends - starts > FIELD_LIMIT).tolist()
+    if not suspects:
+        return []
+    grammar = Grammar(dialect, 1)
     return [record for record in suspects if grammar.longest_cell(data, int(starts[record])) > FIELD_LIMIT]
 
 
 def _with_bad_encoding(data: bytes, block: Bytes, starts: Positions, ends: Positions, encoding: str) -> Positions:
+    if data.isascii():  # all encodings extend it
+        return np.zeros(0, np.int64)
     if encoding != "utf-8":
         return _owners(np.flatnonzero(undefined(encoding)[block]), starts)
     # Polars checks without building the text that Python's decoder would: a third of the time.

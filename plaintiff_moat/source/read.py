@@ -73,7 +73,7 @@ def read(path: str | os.PathLike[str], dialect: Dialect, header: tuple[str, ...]
     if not dialect.quote and len(header) == 1:
         cells = cells.select(pl.when(pl.Series(layout.verdicts == 0)).then(pl.all()).otherwise(pl.lit("")))
     _check(cells, layout.content + len(text) - len(readable), chunk)
-    return pl.concat([_places(layout, chunk), fates, _as_sent(cells, dialect)], how="horizontal")
+    return pl.DataFrame([*_places(layout, chunk), *fates, *_as_sent(cells, dialect)])
 
 
 def _bytes_of(path: str | os.PathLike[str], chunk: Chunk) -> bytes:
@@ -87,22 +87,18 @@ def _bytes_of(path: str | os.PathLike[str], chunk: Chunk) -> bytes:
     return data
 
 
-def _places(layout: Layout, chunk: Chunk) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "row_number": np.arange(chunk.first_row, chunk.first_row + chunk.records, dtype=np.int64),
-            "line_start": layout.first_lines,
-            "line_end": layout.last_lines,
-        }
-    )
+def _places(layout: Layout, chunk: Chunk) -> Iterator[pl.Series]:
+    yield pl.Series("row_number", np.arange(chunk.first_row, chunk.first_row + chunk.records, dtype=np.int64))
+    yield pl.Series("line_start", layout.first_lines)
+    yield pl.Series("line_end", layout.last_lines)
 
 
-def _fates(data: bytes, layout: Layout, dialect: Dialect, width: int) -> pl.DataFrame:
+def _fates(data: bytes, layout: Layout, dialect: Dialect, width: int) -> list[pl.Series]:
     """Return code, message and raw text, all null for a record that reads well."""
     unreadable = np.flatnonzero(layout.verdicts).tolist()
     if not unreadable:
-        nothing = pl.repeat(None, layout.starts.size, dtype=pl.String)
-        return pl.select(error_code=nothing, error_message=nothing, raw=nothing)
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, layout.starts.size)
+        return [nothing.alias(name) for name in ("error_code", "error_message", "raw")]
     codes: list[str | None] = [None] * layout.starts.size
     messages, raws = codes.copy(), codes.copy()
     for record in unreadable:
@@ -111,7 +107,7 @@ def _fates(data: bytes, layout: Layout, dialect: Dialect, width: int) -> pl.Data
         messages[record] = _message(code, width, int(layout.widths[record]), dialect)
         raws[record] = _shown(data[layout.starts[record] : layout.ends[record]], dialect)
     columns = {"error_code": codes, "error_message": messages, "raw": raws}
-    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    return [pl.Series(name, values, dtype=pl.String) for name, values in columns.items()]
 
 
 def _message(code: str, width: int, found: int, dialect: Dialect) -> str:
