@@ -20,9 +20,6 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
-# Before polars is loaded: an input is far too small for threads, and every core has a process of its own.
-os.environ.setdefault("POLARS_MAX_THREADS", "1")
-
 from csv_files import DAMAGED_PIECES, check_accounts
 
 from plaintiff_moat.errors import BadInput
@@ -65,7 +62,7 @@ def an_input(seed: int, number: int) -> Input:
         content = bytes(rng.choice((byte, byte, byte, rng.randrange(256))) for byte in content)
     said = {} if rng.random() < 1 / 3 else {"delimiter": delimiter, "quote": quote, "encoding": encoding}
     size = max(len(content), 1)
-    chunk_bytes = rng.randint(size // 8, size) if is_long else rng.choice((1, rng.randint(1, size)))
+    chunk_bytes = rng.randint(size // 8, size) if is_long else rng.choice((1, *7 * (rng.randint(1, size),)))
     pauses = {}
     if rng.random() < 1 / 4:
         least = size // 20 + 1
@@ -125,6 +122,7 @@ def main() -> int:
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="moat-fuzz-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
     cores = min(len(os.sched_getaffinity(0)), inputs)
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # an input is far too small for more, and every core has a process
     shares = [_Share(folder / f"{at}.csv", seed, range(first + at, first + inputs, cores)) for at in range(cores)]
     for share in shares:
         share.process.start()
