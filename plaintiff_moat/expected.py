@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from plaintiff_moat.errors import BadInput, ControlTotalMismatch
 from plaintiff_moat.redaction import redact
-from plaintiff_moat.rows.amounts import DIGITS, parse_amount
+from plaintiff_moat.rows.amounts import TOTAL_DIGITS, parse_amount
 
 __all__ = ["MANIFEST_ENDING", "NOTHING", "ControlTotals", "Expected", "amount_of", "expected_of"]
 
@@ -191,7 +191,7 @@ def _sha256(value: object) -> str | None:
 
 def _is_amount(amount: Decimal) -> bool:
     # the size first: to write out a power of ten such as 1E+999999 takes its memory
-    return amount.is_finite() and amount.adjusted() < DIGITS and amount == round(amount, 2)
+    return amount.is_finite() and amount.adjusted() < TOTAL_DIGITS and amount == round(amount, 2)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -251,3 +251,17 @@ def test_a_limited_preview_sums_nothing_up(database: Database, delivery: Path) -
     """The records are counted, the total is left open."""
     totals = preview_file(delivery, database, limit=2, expected=Expected(rows=ROWS, total=TOTAL)).control_totals
     assert (totals.found_rows, totals.found_total) == (ROWS, None)
+
+
+def test_amounts_too_large_to_land_are_summed_up_nevertheless(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path]
+) -> None:
+    """Rejects of eighteen digits cost neither the file nor its total, which can be stated."""
+    vast = ("Ben,ben@example.com,CV-2,600000000000000000,,", "Cid,cid@example.com,CV-3,600000000000000000,,")
+    path = csv_file("a.csv", [], "Ada,ada@example.com,CV-1,10.00,,", *vast)
+    total = Decimal("1200000000000000010.00")
+    with pytest.raises(ControlTotalMismatch):
+        import_file(path, database, expected=Expected(total=total + Decimal("0.01")))
+    summary = import_file(path, database, expected=Expected(total=total))
+    assert (summary.status, summary.rows_errored, summary.total_amount) == ("completed", 2, total)
+    assert verify(conn).holds

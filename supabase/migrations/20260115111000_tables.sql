@@ -72,9 +72,9 @@ create table ingest.import_runs (
     replays uuid,
     source_layout jsonb,
     control_rows integer,
-    control_total numeric(20, 2),
+    control_total numeric(38, 2),
     control_sha256 text,
-    found_total numeric(20, 2),
+    found_total numeric(38, 2),
     constraint import_runs_names_are_given check (source_system <> '' and source_batch_id <> '' and file_hash <> ''),
     constraint import_runs_counts_are_not_negative check (
         rows_fetched >= 0 and rows_inserted >= 0 and rows_skipped >= 0 and rows_errored >= 0

@@ -9,8 +9,8 @@ create table ingest.chunk_profiles (
     records integer not null,
     rejected integer not null,
     filled integer[] not null,
-    valid_total numeric(20, 2) not null,
-    rejected_total numeric(20, 2) not null,
+    valid_total numeric(38, 2) not null,
+    rejected_total numeric(38, 2) not null,
     unread_amounts integer not null,
     constraint chunk_profiles_pkey primary key (import_run_id, chunk_no),
     constraint chunk_profiles_counts_fit check (

@@ -9,7 +9,7 @@ immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-    select to_char(p_amount, 'FM999,999,999,999,999,990.00')
+    select to_char(p_amount, 'FM999,999,999,999,999,999,999,999,999,990.00')
 $$;
 
 comment on function ingest._amount_text(numeric) is
@@ -52,8 +52,8 @@ as $$
 declare
     v_run ingest.import_runs;
 begin
-    if p_rows < 0 or p_total <> round(p_total, 2) or abs(p_total) >= 1e18 then
-        raise exception 'control totals are a count of records, and an amount to the cent below 10^18'
+    if p_rows < 0 or p_total <> round(p_total, 2) or abs(p_total) >= 1e24 then
+        raise exception 'control totals are a count of records, and an amount to the cent below 10^24'
             using errcode = 'invalid_parameter_value';
     end if;
     select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;

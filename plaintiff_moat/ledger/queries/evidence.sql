@@ -46,9 +46,9 @@ select
     end,
     r.control_rows,
     -- as the events hold amounts
-    to_char(r.control_total, 'FM999,999,999,999,999,990.00'),
+    to_char(r.control_total, 'FM999,999,999,999,999,999,999,999,999,990.00'),
     r.control_sha256,
-    to_char(r.found_total, 'FM999,999,999,999,999,990.00')
+    to_char(r.found_total, 'FM999,999,999,999,999,999,999,999,999,990.00')
 from ingest.import_runs as r
 full join ingest.v_event_heads as h on h.import_run_id = r.id
 where %(run_id)s::uuid is null
@@ -74,7 +74,7 @@ select
     (recounted).rejected,
     (recounted).last_row,
     (recounted).represented,
-    to_char(ingest.total_of_run(%(run_id)s::uuid), 'FM999,999,999,999,999,990.00') as total
+    to_char(ingest.total_of_run(%(run_id)s::uuid), 'FM999,999,999,999,999,999,999,999,999,990.00') as total
 from ingest.recount_run(%(run_id)s::uuid) as recounted
 
 -- name: fixes_of_run
