@@ -22,13 +22,14 @@ from plaintiff_moat.ledger.connections import Connections
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
-from plaintiff_moat.ledger.rejects import require_replayable
+from plaintiff_moat.ledger.rejects import require_replayable, source_layout
 from plaintiff_moat.ledger.runs import beside_delivery, completed_of_batch, find_run, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import Worker, succeeding
 from plaintiff_moat.naming import DEFAULT_SOURCE_SYSTEM, Named, name_delivery, require_name
 from plaintiff_moat.rows import mapping_for
 from plaintiff_moat.source import AS_IT_IS, Reading
+from plaintiff_moat.source.returned import reading_of_export
 from plaintiff_moat.summary import ImportSummary, Progress, Tally
 
 if TYPE_CHECKING:  # reading is half a second to import, of which a duplicate needs nothing
@@ -155,6 +156,9 @@ class Importer:
         started = time.monotonic()
         expected = expected_of(path, expected)
         parent = None if replays is None else self._ledger.do(lambda conn: find_run(conn, str(replays)))
+        if parent is not None:
+            layout = self._ledger.do(partial(source_layout, run_id=parent["id"]))
+            reading = reading_of_export(path, reading, layout)
         if source_system is None:
             source_system = parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM
         asks_nothing = (mapping, reading, replaces, parent, expected) == (None, AS_IT_IS, None, None, NOTHING)

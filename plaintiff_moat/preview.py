@@ -15,12 +15,13 @@ from plaintiff_moat.expected import NOTHING, Expected, expected_of
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.rejects import require_replayable
+from plaintiff_moat.ledger.rejects import require_replayable, source_layout
 from plaintiff_moat.ledger.runs import beside_delivery, count_active_keys, find_run, live_run_of_delivery
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
 from plaintiff_moat.naming import DEFAULT_SOURCE_SYSTEM
 from plaintiff_moat.rows.measure import Measure
 from plaintiff_moat.source import AS_IT_IS, Reading
+from plaintiff_moat.source.returned import reading_of_export
 from plaintiff_moat.summary import ImportSummary, Tally
 
 __all__ = ["preview_file"]
@@ -56,6 +57,7 @@ def preview_file(
         with connect(database) as conn:
             require_migrated(conn)
             parent = find_run(conn, str(replays))
+            reading = reading_of_export(path, reading, source_layout(conn, parent["id"]))
     if source_system is None:
         source_system = parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM
     with open_delivery(

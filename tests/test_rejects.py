@@ -25,6 +25,7 @@ from plaintiff_moat.ledger.runs import find_run, run_events
 from plaintiff_moat.preview import preview_file
 from plaintiff_moat.rejects import export_rejects
 from plaintiff_moat.rows.returns import Return, neutralised
+from plaintiff_moat.source import Reading
 
 SSN = "123-45-6789"
 HEADER = "Plaintiff Name,Email,Index Number,Judgment Amount,=Notes,line"
@@ -338,3 +339,38 @@ def test_an_export_of_a_run_that_was_never_described_has_its_columns_by_name(
         ["Plaintiff Name", "Email", "Index Number", "Judgment Amount", "Judgment Date", "Notes"]
     )
     assert (record["Judgment Amount"], record["line"], record["reject"]) == ("n/a", "2", f"{summary.run_id}:1")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "names"),
+    [
+        ("cp1250", ",", ["Dvo\u0159\u00e1k", "Ji\u0159\u00ed Nov\u00e1k"]),
+        ("cp1257", "^", ["Ka\u017eys", "Ei\u0161is"]),
+        ("utf-8", "^", ["Ka\u017eys", "Ei\u0161is"]),
+    ],
+)
+@pytest.mark.parametrize("saved_as", [None, "utf-8"])
+def test_an_export_is_read_as_it_was_written(
+    database: Database,
+    conn: psycopg.Connection,
+    tmp_path: Path,
+    encoding: str,
+    delimiter: str,
+    names: list[str],
+    saved_as: str | None,
+) -> None:
+    """What was said of the vendor's file holds for its copy, without being said again; unless that is saved otherwise."""
+    path, copy = tmp_path / "vendor.csv", tmp_path / "copy.csv"
+    lines = [f"Plaintiff Name{delimiter}Amount", *(f"{name}{delimiter}bad" for name in names), f"Zed{delimiter}1"]
+    path.write_bytes("\n".join([*lines, ""]).encode(encoding))
+    reading = Reading(delimiter=delimiter, encoding=encoding)
+    run_id = import_file(path, database, source_system="acme", reading=reading).run_id
+    target = BytesIO()
+    run = find_run(conn, str(run_id))
+    export_rejects(conn, run, target, file=path)
+    text = target.getvalue().decode(encoding).replace("bad", "12.50")
+    copy.write_bytes(text.encode(saved_as or encoding))
+    assert preview_file(copy, database, replays=run_id).rows_inserted == len(names)
+    import_file(copy, database, replays=run_id)
+    assert outstanding(conn, run) == (len(names), 0)
+    assert {name for (name,) in conn.execute("select plaintiff_name from ingest.v_plaintiffs")} == {*names, "Zed"}
