@@ -359,7 +359,7 @@ def test_an_export_is_read_as_it_was_written(
     names: list[str],
     saved_as: str | None,
 ) -> None:
-    """What was said of the vendor's file holds for its copy, without being said again; unless that is saved otherwise."""
+    """What was said of the vendor's file holds for its copy too, unless that was saved otherwise."""
     path, copy = tmp_path / "vendor.csv", tmp_path / "copy.csv"
     lines = [f"Plaintiff Name{delimiter}Amount", *(f"{name}{delimiter}bad" for name in names), f"Zed{delimiter}1"]
     path.write_bytes("\n".join([*lines, ""]).encode(encoding))

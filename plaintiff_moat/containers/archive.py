@@ -37,14 +37,14 @@ class Member:
 class Archive:
     """A zip archive. Folders, and what macOS adds to each file, are left out of its members.
 
-    Raises BadInput for one with a damaged directory, more entries than the limit, members that share bytes, or a name
-    that two members have.
+    Raises BadInput for one with a damaged directory, more entries than the limit, members that share bytes, a name that
+    two members have, or anything before its first member or behind its end: that could be another archive.
     """
 
     def __init__(self, name: str, packed: BinaryIO, limits: Limits) -> None:
         self._name = name
         self._limits = limits
-        entries, size = _declared(packed)
+        entries, size, is_all = _declared(packed)
         if entries > limits.members or size > limits.members * _LONGEST_ENTRY:
             raise limits.refusal(name, "members", "entries of an archive")
         try:
@@ -55,6 +55,8 @@ class Archive:
         if len(infos) > limits.members:
             raise limits.refusal(name, "members", "entries of an archive")
         self._check_apart(infos)
+        if not is_all or min((info.header_offset for info in infos), default=0) > 0:
+            raise self._damaged("bytes that are none of its")
         files = [info for info in infos if not _is_left_out(info)]
         self.members = [Member(number, info.filename, info) for number, info in enumerate(files, 1)]
         if any(count > 1 for count in Counter(member.name for member in self.members).values()):
@@ -127,14 +129,17 @@ def _is_left_out(info: zipfile.ZipInfo) -> bool:
     return info.is_dir() or info.filename.startswith("__MACOSX/") or last == ".DS_Store"
 
 
-def _declared(packed: BinaryIO) -> tuple[int, int]:
-    """Entries and bytes of the directory as its end tells, before anything reads the directory into memory."""
+def _declared(packed: BinaryIO) -> tuple[int, int, bool]:
+    """Entries and bytes of the directory as its end tells, before anything reads the directory into memory.
+
+    Last, whether the file ends where the archive does.
+    """
     size = packed.seek(0, os.SEEK_END)
     packed.seek(max(0, size - 22 - (64 << 10)))
     tail = packed.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) < at + 22:
-        return 0, 0
+        return 0, 0, False
     found = [struct.unpack("<HL", tail[at + 10 : at + 16])]
     if at >= 20 and tail[at - 20 : at - 16] == _LOCATOR_64:  # noqa: PLR2004 - the locator's bytes
         (where,) = struct.unpack("<Q", tail[at - 12 : at - 4])
@@ -146,4 +151,6 @@ def _declared(packed: BinaryIO) -> tuple[int, int]:
                 found.append(struct.unpack("<QQ", record[32:48]))
         if len(found) > 1:
             del found[0]
-    return max(entries for entries, _ in found), max(length for _, length in found)
+    (comment,) = struct.unpack("<H", tail[at + 20 : at + 22])
+    is_all = len(tail) == at + 22 + comment
+    return max(entries for entries, _ in found), max(length for _, length in found), is_all

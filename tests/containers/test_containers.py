@@ -160,6 +160,8 @@ def _wrong_checksum() -> bytes:
     [
         (_encrypted(), "encrypted"),
         (_overlapping(), "overlap"),
+        (zipped(("first.csv", TEXT)) + zipped(("second.csv", TEXT)), "none of its"),
+        (zipped(("first.csv", TEXT)) + b"junk", "none of its"),
         (_wrong_checksum(), "damaged"),
         (zipped(("f.csv", TEXT))[:-30], "directory"),
         (zipped(("f.csv.gz", gzip.compress(TEXT))), "found gzip in it"),
@@ -167,7 +169,18 @@ def _wrong_checksum() -> bytes:
         (zipped(), "found 0"),
         (zipped(*((f"{number}.csv", b"") for number in range(1001))), "MOAT_LIMIT_MEMBERS"),
     ],
-    ids=["encrypted", "overlapping", "checksum", "cut", "gzip in it", "zip in it", "empty", "many"],
+    ids=[
+        "encrypted",
+        "overlapping",
+        "two archives",
+        "junk behind",
+        "checksum",
+        "cut",
+        "gzip in it",
+        "zip in it",
+        "empty",
+        "many",
+    ],
 )
 def test_an_archive_that_cannot_be_taken_whole(
     taken: Callable[..., tuple[bytes, str]], archive: bytes, reason: str
