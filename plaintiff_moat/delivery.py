@@ -20,7 +20,7 @@ from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.source.header import Heads
 from plaintiff_moat.source.read import read
 from plaintiff_moat.source.records import Chunk, Scan
-from plaintiff_moat.source.scan import CHUNK_BYTES, scan
+from plaintiff_moat.source.scan import CHUNK_BYTES, CHUNK_RECORDS, scan
 
 __all__ = ["Delivery", "Measured", "open_delivery", "scan_content"]
 
@@ -83,8 +83,9 @@ class Delivery:
         ends = " and CR" if dialect.line_end == "\r" else ""
         container = "" if self.content is None else f", out of {self.content.what}"
         return (
-            f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes, {dialect.encoding} with {dialect.delimiter!r} and"
-            f" {dialect.quote!r}{ends}, mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
+            f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes or {CHUNK_RECORDS} records,"
+            f" {dialect.encoding} with {dialect.delimiter!r} and {dialect.quote!r}{ends},"
+            f" mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
             f"{container}{', rejects that come back' if self.returned else ''}"
         )
 

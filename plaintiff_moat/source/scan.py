@@ -19,10 +19,12 @@ from plaintiff_moat.source.records import Chunk, Damage, Scan
 from plaintiff_moat.source.tables import Tables
 from plaintiff_moat.source.text import TextDecoder, file_bytes
 
-__all__ = ["CHUNK_BYTES", "scan"]
+__all__ = ["CHUNK_BYTES", "CHUNK_RECORDS", "scan"]
 
 # Client memory and CPU time of 1,000,000 records by two workers: 16 MiB 586 MB; 4 MiB 252 MB and a tenth more time.
 CHUNK_BYTES = 6 << 20
+# A reject costs half a kilobyte besides its text: three million of them in a chunk of two-byte lines took 1.2 GB.
+CHUNK_RECORDS = 200_000
 
 
 def scan(
@@ -116,7 +118,11 @@ class _Open:
 
 
 class _Chunks:
-    """Collects runs into chunks: one ends before the first record that starts `chunk_bytes` behind its own start."""
+    """Collects runs into chunks.
+
+    One ends before the first record that starts `chunk_bytes` behind its own start, or that is one too many: what a
+    chunk takes of memory is by bytes and, where lines are short or damaged, by records.
+    """
 
     def __init__(self, chunk_bytes: int, header: Header, start: int, dialect: Dialect, thread: DigestThread) -> None:
         self._chunk_bytes = chunk_bytes
@@ -135,7 +141,8 @@ class _Chunks:
         while True:
             chunk = self._open
             full = int(np.searchsorted(run.starts, chunk.text_start + self._chunk_bytes))
-            cut = max(full, counted if chunk.records else counted + 1)
+            cut = min(full, counted + CHUNK_RECORDS - chunk.records)
+            cut = max(cut, counted if chunk.records else counted + 1)
             if cut >= run.starts.size:
                 break
             start = int(run.starts[cut])

@@ -42,12 +42,15 @@ def test_a_well_formed_file_reads_like_the_csv_module(tmp_path, records, quote_a
 
 
 @quick
-@given(body=damaged_texts(), width=st.integers(1, 4), chunk_bytes=st.integers(1, 200))
-def test_the_answer_does_not_depend_on_the_chunk_size(tmp_path, body, width, chunk_bytes):
+@given(body=damaged_texts(), width=st.integers(1, 4), chunk_bytes=st.integers(1, 200), chunk_records=st.integers(1, 9))
+def test_the_answer_does_not_depend_on_the_chunk_size(tmp_path, body, width, chunk_bytes, chunk_records):
     """Small chunks give the very frame that one big chunk gives, on damaged files too."""
     path = tmp_path / "damaged.csv"
     path.write_bytes((header(width) + body + "\nlast").encode("utf-8", "surrogateescape"))
-    whole, parts = scan(path, reading=COMMA), scan(path, chunk_bytes=chunk_bytes, reading=COMMA)
+    whole = scan(path, reading=COMMA)
+    with patch("plaintiff_moat.source.scan.CHUNK_RECORDS", chunk_records):
+        parts = scan(path, chunk_bytes=chunk_bytes, reading=COMMA)
+    assert max(chunk.records for chunk in parts.chunks) <= chunk_records
     assert frame_of(parts).equals(frame_of(whole))
     assert (parts.records, parts.file_hash) == (whole.records, whole.file_hash)
 
