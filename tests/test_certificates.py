@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from plaintiff_moat.evidence.certificates import (
     not_proved,
     read_certificate,
 )
+from plaintiff_moat.evidence.facts import RunFacts
 from plaintiff_moat.evidence.pdf import render
 from plaintiff_moat.importer import import_file
 from plaintiff_moat.ledger.connect import Database
@@ -136,6 +137,25 @@ def test_a_pdf_holds_its_json_and_shows_it(certificate: Certificate, tmp_path: P
     assert b"pdfaid" in path.read_bytes()
     retouched = Certificate(read.document, read.text, read.pdf + b"\n% retouched")
     assert check_certificate(retouched).finding.check == "PAGES"
+
+
+def test_pages_are_set_whatever_is_null(conn: psycopg.Connection, certificate: Certificate) -> None:
+    """Every kind of event that a ledger can hold, without worker and time, of a run with all columns null that may."""
+    kinds = "select pg_get_constraintdef(oid) from pg_constraint where conname = 'run_events_kinds'"
+    document = json.loads(certificate.text)
+    first = document["events"][0] | {"worker_id": None, "at": None, "details": "{}"}
+    told = [first | {"event": kind} for kind in re.findall(r"'(\w+)'", conn.execute(kinds).fetchone()[0])]
+    assert len(told) > 15
+    document["events"] = [*told, first | {"details": '{"none": null, "list": [1, null], "object": {"n": -0.5}}'}]
+    document["run"] |= {column.name: None for column in fields(RunFacts) if "None" in str(column.type)}
+    document["file"] |= {"name": None, "size": None, "header_bytes": None}
+    document["counts"]["expected"] = None
+    document["attempts"].append(
+        {"attempt": 1, "actor": "x"} | dict.fromkeys(("worker_id", "began_at", "ended_at", "ended"))
+    )
+    for status in ("pending", "processing", "completed", "failed", "rolled_back"):
+        document["run"]["status"] = status
+        assert render(dumps(document | {"chunks": [], "checkpoint": None})).startswith(b"%PDF"), status
 
 
 def test_other_files_are_no_certificates(tmp_path: Path, delivery: Path) -> None:

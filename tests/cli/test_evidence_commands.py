@@ -51,6 +51,32 @@ def test_the_life_of_evidence(moat: Moat, good: str, run: str, tmp_path: Path, c
     assert (checked.returncode, "does not hold (REPETITION)" in checked.stdout) == (1, True), checked
 
 
+def test_what_operators_did_is_certified_on_pages(moat: Moat, good: str, run: str, tmp_path: Path) -> None:
+    """Runs that were reconciled, replaced, replayed and rolled back, by nobody's worker, are set in PDF, and check."""
+
+    def taken(name: str, *arguments: str) -> str:
+        return json.loads(moat("import", str(tmp_path / name), *arguments, "--commit", "--json").stdout)["run_id"]
+
+    (tmp_path / "better.csv").write_text("Plaintiff Name,Email,Case Number\nAda,ada@example.com,CV-1\n,x@x.org,CV-3\n")
+    assert moat("reconcile", run).returncode == 0
+    better = taken("better.csv", "--replaces", run)
+    assert moat("rejects", better, "-o", str(tmp_path / "back.csv")).returncode == 0
+    (tmp_path / "back.csv").write_text((tmp_path / "back.csv").read_text().replace("\n,x@", "\nCyd,x@"))
+    back = taken("back.csv", "--replays", better)
+    assert moat("rollback", back, "--reason", "wrong name").returncode == 0
+    assert moat("release", back, "--reason", "right after all").returncode == 0
+    told = set()
+    for certified in (run, better, back):
+        pdf = str(tmp_path / f"{certified}.pdf")
+        made = moat("certificate", certified, "-o", pdf)
+        assert made.returncode == 0, made
+        checked = moat("certificate", "--check", pdf)
+        assert "holds: the pages are the rendering of the attached JSON" in checked.stdout, checked
+        events = json.loads(moat("certificate", certified).stdout)["events"]
+        told |= {event["event"] for event in events if event["worker_id"] is None}
+    assert told >= {"reconciled", "rolled_back", "released"}
+
+
 def test_a_record_is_traced_through_every_delivery(moat: Moat, good: str, run: str, tmp_path: Path) -> None:
     """A record leads to its file, chunk and lines, and to the deliveries that held it too, in order of publication."""
     second = tmp_path / "second.csv"
