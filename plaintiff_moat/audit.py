@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from plaintiff_moat.evidence import (
     Event,
     Finding,
     Fixes,
+    Opened,
     Recount,
     RunChain,
     RunFacts,
@@ -58,18 +59,18 @@ def verify(
     run_id: UUID | None = None,
     *,
     file: str | os.PathLike[str] | None = None,
-    text: str | os.PathLike[str] | None = None,
+    content: Callable[[], Opened | None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Report:
     """Looks at one run, or at everything, as of one moment, and stops at the first thing that does not hold.
 
     Writes nothing. Memory does not grow with the number of events or records. `file` is the delivery of `run_id`,
-    `text` what is in it, of a container; `checkpoint` was kept outside the database. Raises BadInput when the file
-    cannot be read.
+    `content` opens it where it is a container; `checkpoint` was kept outside the database. Raises BadInput when the
+    file cannot be read, or another part of it was opened than the run was read from.
     """
     started = time.monotonic()
     seen = _Seen()
-    with ledger.snapshot(conn), closing(_findings(conn, run_id, file, text, checkpoint, seen)) as findings:
+    with ledger.snapshot(conn), closing(_findings(conn, run_id, file, content, checkpoint, seen)) as findings:
         finding = next(findings, None)
     return Report(seen.runs, seen.events, seen.records, time.monotonic() - started, finding)
 
@@ -92,7 +93,7 @@ def _findings(
     conn: psycopg.Connection[Any],
     run_id: UUID | None,
     file: str | os.PathLike[str] | None,
-    text: str | os.PathLike[str] | None,
+    content: Callable[[], Opened | None] | None,
     checkpoint: Checkpoint | None,
     seen: _Seen,
 ) -> Generator[Finding]:
@@ -113,7 +114,7 @@ def _findings(
         chunks = [ChunkFacts(**row) for row in ledger.rows(conn, "chunks_of_run", run_id=run)]
         yield from _records(conn, facts, chain, chunks, seen)
         if file is not None:
-            yield from filter(None, [check_file(file, run, facts.file_hash, chunks, text)])
+            yield from filter(None, [check_file(file, facts, chunks, content)])
         seen.runs += 1
     yield from events.runless_before(None)
     yield from pinned.runless_before(None)

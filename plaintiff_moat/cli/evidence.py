@@ -1,7 +1,5 @@
 """What an auditor asks: verify, checkpoint, certificate, trace."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,7 +13,9 @@ from plaintiff_moat.cli.options import opened_ledger, run_options
 from plaintiff_moat.errors import BadInput
 
 if TYPE_CHECKING:
-    from plaintiff_moat.evidence import Checkpoint, Finding
+    from collections.abc import Callable
+
+    from plaintiff_moat.evidence import Checkpoint, Finding, Opened
 
 __all__ = ["certificate", "checkpoint", "trace", "verify"]
 
@@ -69,8 +69,8 @@ def verify(
     kept = _read_checkpoint(checkpoint_file)
     with opened_ledger(db) as ledger:
         run_id = None if run is None else ledger.do(partial(find_run, text=run))["id"]
-        with _text_of(file, member, sheet) as text:
-            report = ledger.do(lambda conn: verify_ledger(conn, run_id, file=file, text=text, checkpoint=kept))
+        content = _content_of(file, member, sheet)
+        report = ledger.do(lambda conn: verify_ledger(conn, run_id, file=file, content=content, checkpoint=kept))
     if as_json:
         output.show_json({"holds": report.holds, **asdict(report)})
     elif report.finding is None:
@@ -155,14 +155,11 @@ def certificate(
     return Verdict.HOLDS
 
 
-@contextmanager
-def _text_of(file: Path | None, member: str | None, sheet: str | None) -> Iterator[Path | None]:
-    """What is in a delivered container while the block runs; None for a plain file and for none."""
+def _content_of(file: Path | None, member: str | None, sheet: str | None) -> "Callable[[], Opened | None] | None":
+    """What opens the delivered file where it is a container; None where there is none."""
     from plaintiff_moat.containers.unpack import unpacked
 
-    content = None if file is None else unpacked(file, member=member, sheet=sheet)
-    with content or nullcontext() as held:
-        yield None if held is None else held.path
+    return None if file is None else partial(unpacked, file, member=member, sheet=sheet)
 
 
 def _check(path: Path, file: Path | None, member: str | None, sheet: str | None, kept: "Checkpoint | None") -> Verdict:
@@ -171,8 +168,9 @@ def _check(path: Path, file: Path | None, member: str | None, sheet: str | None,
 
     certificate = read_certificate(path)
     checked = check_certificate(certificate, kept)
-    with _text_of(file, member, sheet) as text:
-        finding = checked.finding or (check_delivery(certificate, file, text) if file is not None else None)
+    finding = checked.finding
+    if finding is None and file is not None:
+        finding = check_delivery(certificate, file, _content_of(file, member, sheet))
     for statement in checked.holds:
         click.echo(f"  holds: {statement}")
     if finding is not None:

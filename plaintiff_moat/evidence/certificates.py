@@ -4,7 +4,7 @@ The JSON is the certificate; a PDF is its rendering, with the JSON attached.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from plaintiff_moat.evidence import merkle
 from plaintiff_moat.evidence.chain import Event, RunChain, details_of
 from plaintiff_moat.evidence.checkpoints import Checkpoint, Head
 from plaintiff_moat.evidence.facts import ChunkFacts, Recount, RunFacts
-from plaintiff_moat.evidence.files import check_file
+from plaintiff_moat.evidence.files import Opened, check_file
 from plaintiff_moat.evidence.findings import Finding
 from plaintiff_moat.evidence.pdf import attached_certificate, check_pages, renderer
 from plaintiff_moat.evidence.runs import check_chunks, check_counts, check_run
@@ -154,14 +154,16 @@ def check_certificate(certificate: Certificate, checkpoint: Checkpoint | None = 
     return Checked(run.run, None, tuple(held))
 
 
-def check_delivery(certificate: Certificate, path: Path, text: Path | None = None) -> Finding | None:
-    """What of a delivered file is not what the certificate says; `text` is what is in it, of a container.
+def check_delivery(
+    certificate: Certificate, path: Path, content: Callable[[], Opened | None] | None = None
+) -> Finding | None:
+    """What of a delivered file is not what the certificate says; `content` opens it where it is a container.
 
-    Raises BadInput when the file cannot be read.
+    Raises BadInput when the file cannot be read, or another part of it was opened than the run was read from.
     """
     document = certificate.document
     chunks = [ChunkFacts(**held) for held in document["chunks"]]
-    return check_file(path, document["run"]["run"], document["file"]["sha256"], chunks, text)
+    return check_file(path, RunFacts(**document["run"]), chunks, content)
 
 
 def not_proved(certificate: Certificate, *, checkpoint: Checkpoint | None, has_file: bool) -> list[str]:

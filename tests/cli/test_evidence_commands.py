@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import psycopg
 import pytest
 
@@ -51,7 +52,7 @@ def test_the_life_of_evidence(moat: Moat, good: str, run: str, tmp_path: Path, c
     assert (checked.returncode, "does not hold (REPETITION)" in checked.stdout) == (1, True), checked
 
 
-def test_what_operators_did_is_certified_on_pages(moat: Moat, good: str, run: str, tmp_path: Path) -> None:
+def test_what_operators_did_is_certified_on_pages(moat: Moat, run: str, tmp_path: Path) -> None:
     """Runs that were reconciled, replaced, replayed and rolled back, by nobody's worker, are set in PDF, and check."""
 
     def taken(name: str, *arguments: str) -> str:
@@ -75,6 +76,28 @@ def test_what_operators_did_is_certified_on_pages(moat: Moat, good: str, run: st
         events = json.loads(moat("certificate", certified).stdout)["events"]
         told |= {event["event"] for event in events if event["worker_id"] is None}
     assert told >= {"reconciled", "rolled_back", "released"}
+
+
+def test_a_part_of_a_container_is_held_against_itself(moat: Moat, tmp_path: Path) -> None:
+    """An untouched workbook opened at another sheet is a refusal that names the right one; a changed one is broken."""
+    path, text = str(tmp_path / "week.xlsx"), str(tmp_path / "run.json")
+    book = openpyxl.Workbook()
+    book.active.append(["notes of the vendor, which are longer than what was imported from the other sheet" * 9])
+    for row in (("Plaintiff Name", "Email"), ("Ada", "ada@example.com")):
+        (book["List"] if "List" in book.sheetnames else book.create_sheet("List")).append(row)
+    book.save(path)
+    run = json.loads(moat("import", path, "--sheet", "List", "--commit", "--json").stdout)["run_id"]
+    assert moat("certificate", run, "-o", text).returncode == 0
+    for command in (("verify", run), ("certificate", "--check", text)):
+        other = moat(*command, "--file", path)
+        assert other.returncode == 2, other
+        for told in ("it is the delivered file", "sheet 'List', 2 of 2", "found Excel workbook, sheet 'Sheet', 1 of 2"):
+            assert told in other.stderr
+        assert moat(*command, "--file", path, "--sheet", "List").returncode == 0
+    Path(path).write_bytes(Path(path).read_bytes()[:-9])
+    for command in (("verify", run), ("certificate", "--check", text)):
+        changed = moat(*command, "--file", path)
+        assert (changed.returncode, "does not hold (FILE_HASH)" in changed.stdout) == (1, True), changed
 
 
 def test_a_record_is_traced_through_every_delivery(moat: Moat, good: str, run: str, tmp_path: Path) -> None:
