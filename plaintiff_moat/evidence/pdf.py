@@ -7,6 +7,7 @@ say. Needs the extra `pdf`.
 import hashlib
 import io
 import json
+import logging
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -17,6 +18,7 @@ from plaintiff_moat.evidence.findings import Finding
 __all__ = ["attached_certificate", "check_pages", "render", "renderer"]
 
 ATTACHMENT = "certificate.json"
+_NOWHERE = logging.NullHandler()  # for what pypdf logs, where nobody has asked for logs: else it goes to the terminal
 _MISSING = "a certificate in PDF needs the extra `pdf`: pip install 'plaintiff-moat[pdf]'; JSON does without"
 
 
@@ -55,6 +57,7 @@ def attached_certificate(name: str, pdf: bytes) -> bytes:
         from pypdf.errors import PyPdfError  # noqa: PLC0415
     except ImportError:
         raise BadInput(_MISSING) from None
+    logging.getLogger("pypdf").addHandler(_NOWHERE)
     try:
         attached = [held.content for held in PdfReader(io.BytesIO(pdf)).attachment_list if held.name == ATTACHMENT]
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError):

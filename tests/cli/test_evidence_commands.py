@@ -76,6 +76,9 @@ def test_what_operators_did_is_certified_on_pages(moat: Moat, run: str, tmp_path
         events = json.loads(moat("certificate", certified).stdout)["events"]
         told |= {event["event"] for event in events if event["worker_id"] is None}
     assert told >= {"reconciled", "rolled_back", "released"}
+    Path(pdf).write_bytes(Path(pdf).read_bytes()[:-999])
+    cut = moat("certificate", "--check", pdf)
+    assert (cut.returncode, cut.stderr.startswith("moat: "), cut.stderr.count("\n")) == (2, True, 1), cut
 
 
 def test_a_part_of_a_container_is_held_against_itself(moat: Moat, tmp_path: Path) -> None:
