@@ -22,6 +22,7 @@ from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
 from plaintiff_moat.ledger.rejects import reject_counts, rejects_of_run
 from plaintiff_moat.ledger.runs import find_run, run_events
+from plaintiff_moat.ledger.undo import preview_rollback
 from plaintiff_moat.preview import preview_file
 from plaintiff_moat.rejects import export_rejects
 from plaintiff_moat.rows.returns import Return, neutralised
@@ -163,13 +164,14 @@ def test_what_is_outstanding_follows_from_the_runs_that_are_active(
         assert [*still] == [*records[0]]
         assert (still["Plaintiff Name"], still["moat_reject"]) == ("Ben 3", f"{second.run_id}:2")
     third = corrected([still])
-    import_file(saved(tmp_path / "3.csv", third), database, source_system="acme", replays=second.run_id)
+    last = import_file(saved(tmp_path / "3.csv", third), database, source_system="acme", replays=second.run_id)
     assert outstanding(conn, child) == (1, 0)
     assert outstanding(conn, parent) == (4, len(records) - 4)
 
     IngestClaimClient(conn).rollback(first.run_id, "typed in the wrong column")
     assert outstanding(conn, parent) == (2, len(records) - 2)
     assert "Ben 0" not in active(conn)
+    assert preview_rollback(conn, parent["id"]).corrections == (second.run_id, last.run_id)
 
 
 def test_both_runs_tell_of_it_and_saying_it_again_changes_nothing(
@@ -290,6 +292,9 @@ def test_the_commands_tell_what_is_fixed(
     assert json.loads(run_moat("trace", "--row", f"{child_run}:1", "--json").output)["origins"][0]["replays_row"] == 2
     assert run_moat("verify").return_value == 0
     assert "one file" in str(run_moat("import", tmp_path, "--replays", run).exception)
+    for choice in (("--dry-run",), ("--reason", "wrong export")):
+        undone = run_moat("rollback", run, *choice).output
+        assert f"run {child_run} corrects rejects of it and stays published" in undone
 
 
 def test_what_was_redacted_comes_back_with_a_warning(

@@ -193,6 +193,12 @@ def test_the_commands_say_what_is_done(
     assert active(conn) == {"Ada", "Cyd"}
     assert "one file" in str(run_moat("import", str(folder), "--replaces", new).exception)
 
+    before = "the run was rolled back before"
+    for choice in (("--dry-run",), ("--reason", "once more")):
+        again = run_moat("rollback", old, *choice).output
+        assert f"{before} when run {new} took its place" in again
+        assert "moat release" not in again
+
     for choice in ("--commit", "--dry-run"):
         taken = run_moat("import", str(folder), choice)
         assert taken.return_value == 2

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -12,6 +12,8 @@ from plaintiff_moat.cli.options import not_blank, opened_ledger, run_options
 from plaintiff_moat.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from plaintiff_moat.ledger.differences import Difference, RunDiff, Side
     from plaintiff_moat.ledger.undo import RollbackPreview
 
@@ -42,11 +44,13 @@ def rollback(run: str, reason: str | None, dry_run: bool, db: str | None, as_jso
                 output.show_json({"run_id": record["id"], "dry_run": True, **asdict(preview)})
             else:
                 _show_preview(record["id"], preview)
+                _show_corrections(preview.corrections)
+            _show_undone(record)
             return
         undone = ledger.do(lambda conn: roll_back(conn, record["id"], reason))
     # by another call than this one, which may have been said twice because its first answer was lost
     if record["status"] == "rolled_back":
-        click.echo("moat: the run was rolled back before: nothing has changed", err=True)
+        _show_undone(record)
         undone = replace(undone, rows_affected=0)
     if as_json:
         passed = {str(heir): records for heir, records in undone.passed.items()}
@@ -57,7 +61,11 @@ def rollback(run: str, reason: str | None, dry_run: bool, db: str | None, as_jso
             output.show_record({"rows_gone": undone.rows_gone, "rows_passed": sum(undone.passed.values())})
         for heir, records in undone.passed.items():
             click.echo(f"  {records:,} passed to run {heir}")
-        click.echo("no import of a folder takes its file in again before `moat release`; one of the file itself does")
+        _show_corrections(undone.corrections)
+        if not record["replaced_by"]:
+            click.echo(
+                "no import of a folder takes its file in again before `moat release`; one of the file itself does"
+            )
 
 
 @click.command()
@@ -121,6 +129,21 @@ def _show_preview(run_id: UUID, preview: "RollbackPreview") -> None:
             click.echo(f"  rows {of_whom} cannot be counted: this user may not see all of them")
         else:
             click.echo(f"  {reference.records:,} rows {of_whom} would refer to a plaintiff without a record")
+
+
+def _show_corrections(corrections: "Sequence[UUID]") -> None:
+    for correction in corrections:
+        click.echo(
+            f"  run {correction} corrects rejects of it and stays published: `moat rollback` undoes that one too"
+        )
+
+
+def _show_undone(record: "Mapping[str, Any]") -> None:
+    """Says of a run that was rolled back before that it was, and of one that was replaced by which."""
+    if record["status"] != "rolled_back":
+        return
+    place = f" when run {record['replaced_by']} took its place" if record["replaced_by"] else ""
+    click.echo(f"moat: the run was rolled back before{place}: nothing has changed", err=True)
 
 
 def _show_diff(found: "RunDiff") -> None:

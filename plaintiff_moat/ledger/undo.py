@@ -52,7 +52,8 @@ class RollbackPreview:
     """What a rollback would do now: `rows_affected` is what it would answer.
 
     `rows_gone` plaintiffs leave the active set, `rows_passed` pass to the `heirs`, which stand in the order in which
-    they were published.
+    they were published. `corrections` are what stays published of it: the completed runs that replay its rejects, or
+    those of such a run, in that order too.
     """
 
     rows_affected: int
@@ -60,6 +61,7 @@ class RollbackPreview:
     rows_passed: int
     heirs: tuple[Heir, ...]
     referenced_by: tuple[Reference, ...]
+    corrections: tuple[UUID, ...]
 
 
 def preview_rollback(conn: psycopg.Connection[Any], run_id: UUID) -> RollbackPreview:
@@ -67,7 +69,8 @@ def preview_rollback(conn: psycopg.Connection[Any], run_id: UUID) -> RollbackPre
     (row,) = rows_of(conn, "preview_rollback", run_id=run_id)
     heirs = tuple(Heir(**heir | {"run_id": UUID(heir["run_id"])}) for heir in row.pop("heirs"))
     return RollbackPreview(
-        **row | {"heirs": heirs, "referenced_by": tuple(Reference(**found) for found in row["referenced_by"])}
+        **row | {"heirs": heirs, "referenced_by": tuple(Reference(**found) for found in row["referenced_by"])},
+        corrections=_corrections(conn, run_id),
     )
 
 
@@ -77,13 +80,14 @@ class Rollback:
 
     Of the plaintiffs that they represented `rows_gone` left the active set, and the others passed to the runs of
     `passed` (run -> records), which stand in the order in which they were published. Of a run that had been rolled back
-    already the records alone are told, and `rows_gone` is None.
+    already the records alone are told, and `rows_gone` is None. `corrections` are those of RollbackPreview.
     """
 
     success: bool
     rows_affected: int
     rows_gone: int | None
     passed: dict[UUID, int]
+    corrections: tuple[UUID, ...]
 
 
 def roll_back(conn: psycopg.Connection[Any], run_id: UUID, reason: str | None) -> Rollback:
@@ -93,18 +97,24 @@ def roll_back(conn: psycopg.Connection[Any], run_id: UUID, reason: str | None) -
         standing = run(conn, run_id)
         result = IngestClaimClient(conn).rollback(run_id, reason)
         after = _inserted_later(conn, run_id)
+        corrections = _corrections(conn, run_id)
     if standing["status"] == "rolled_back":
-        return Rollback(result.success, rows_rolled_back(conn, run_id), rows_gone=None, passed={})
+        affected = rows_rolled_back(conn, run_id)
+        return Rollback(result.success, affected, rows_gone=None, passed={}, corrections=corrections)
     passed = {heir: count - before.get(heir, count) for heir, count in after.items()}
     passed = {heir: records for heir, records in passed.items() if records > 0}
     represented = standing["rows_inserted"] if standing["status"] == "completed" and result.rows_affected else 0
     gone = represented - sum(passed.values())
-    return Rollback(result.success, result.rows_affected, rows_gone=gone, passed=passed)
+    return Rollback(result.success, result.rows_affected, rows_gone=gone, passed=passed, corrections=corrections)
 
 
 def _inserted_later(conn: psycopg.Connection[Any], run_id: UUID) -> dict[UUID, int]:
     """How many records each run that was published later represents."""
     return {row["id"]: row["rows_inserted"] for row in rows_of(conn, "published_later", run_id=run_id)}
+
+
+def _corrections(conn: psycopg.Connection[Any], run_id: UUID) -> tuple[UUID, ...]:
+    return tuple(row["id"] for row in rows_of(conn, "corrections", run_id=run_id))
 
 
 def keys_without_heir(conn: psycopg.Connection[Any], run_id: UUID) -> Sequence[str]:

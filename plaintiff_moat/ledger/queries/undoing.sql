@@ -14,6 +14,16 @@ where undone.id = %(run_id)s::uuid
     and later.status = 'completed'
 order by later.publish_seq
 
+-- name: corrections
+with recursive correction as (
+    select r.id, r.status, r.publish_seq from ingest.v_runs as r where r.replays = %(run_id)s::uuid
+    union
+    select r.id, r.status, r.publish_seq
+    from correction
+    inner join ingest.v_runs as r on r.replays = correction.id
+)
+select id from correction where status = 'completed' order by publish_seq
+
 -- name: preview_rollback
 select rows_affected, rows_gone, rows_passed, heirs, referenced_by
 from ingest.preview_rollback(p_run_id => %(run_id)s::uuid)
