@@ -1,6 +1,6 @@
 """On what terms a delivery is taken in: its control totals hold, and with `strict` it is like those before it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ import psycopg
 from plaintiff_moat.delivery import Delivery
 from plaintiff_moat.drift import HISTORY, Drift, Profile, drift_of, duplicates_drift, header_drift
 from plaintiff_moat.errors import BadInput, ControlTotalMismatch, Drifted
-from plaintiff_moat.expected import ControlTotals, Expected, amount_of
+from plaintiff_moat.expected import ControlTotals, Expected, amount_of, published_already
 from plaintiff_moat.ledger import profiles
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.runs import run
@@ -33,18 +33,21 @@ class Terms:
         """The names of the file's columns as they may be shown and stored."""
         return labels(self.delivery.header)
 
-    def check_scan(self) -> None:
+    def check_scan(self, live: Callable[[], Mapping[str, Any] | None]) -> None:
         """Holds against the expected what the scan alone tells. Writes nothing.
 
-        Raises ControlTotalMismatch for another SHA-256 or count of records, and BadInput where a total is expected of
+        `live` is asked for the run of the delivery where something does not hold: it may be published already. Raises
+        ControlTotalMismatch for another SHA-256 or count of records, and BadInput where a total is expected of
         a file without amounts.
         """
         delivery, expected = self.delivery, self.expected
         file_hash = delivery.identity[2]
         if expected.sha256 is not None and expected.sha256.lower() != file_hash:
+            published = _published(live())
             raise ControlTotalMismatch(
                 f"{delivery.filename}: expected SHA-256 {expected.sha256.lower()}, found {file_hash}: it is another"
-                " file than the one that the vendor speaks of, or not all of it; nothing was written"
+                " file than the one that the vendor speaks of, or not all of it;"
+                f" {'nothing was written' if published is None else published_already(published)}"
             )
         if expected.total is not None and "judgment_amount" not in dict(delivery.mapping.columns):
             raise BadInput(
@@ -52,8 +55,12 @@ class Terms:
                 f" '{delivery.mapping.mapping.name}' takes for judgment_amount; name another mapping, or no total"
             )
         totals = self.totals(None, 0)
-        if totals is not None:
+        if totals is None:
+            return
+        try:
             totals.require(delivery.filename)
+        except ControlTotalMismatch:
+            totals.require(delivery.filename, published=_published(live()))
 
     def begin(self, conn: psycopg.Connection[Any], lease: Lease) -> None:
         """Keeps header and control totals with the run, before anything of it lands. Raises Drifted for the header."""
@@ -124,7 +131,8 @@ class Terms:
         found = standing["found_total"] if standing else measured.total if measured else None
         totals = self.totals(found, measured.unread_amounts if measured else 0)
         if totals is not None:
-            totals.require(self.delivery.filename, measured.unread_lines if measured else ())
+            unread = measured.unread_lines if measured else ()
+            totals.require(self.delivery.filename, unread, published=_published(standing))
         return totals
 
     def totals(self, found: Any, unread: int) -> ControlTotals | None:
@@ -149,6 +157,14 @@ class Terms:
                 " without --strict it is taken in with a warning",
                 [asdict(drift) for drift in found],
             )
+
+
+def _published(run_of_delivery: Mapping[str, Any] | None) -> UUID | None:
+    """The run where it has published its file."""
+    if run_of_delivery is None or run_of_delivery["status"] != "completed":
+        return None
+    run_id: UUID = run_of_delivery["id"]
+    return run_id
 
 
 def _profile_of(row: Mapping[str, Any]) -> Profile:

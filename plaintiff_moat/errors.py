@@ -42,7 +42,7 @@ class SourceChanged(BadInput):
 
 
 class ControlTotalMismatch(BadInput):
-    """The file is not what its control totals say; nothing of it was published."""
+    """The file is not what its control totals say; nothing of it was published, unless it was before."""
 
 
 class Drifted(BadInput):

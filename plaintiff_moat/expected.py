@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NoReturn
+from uuid import UUID
 
 from plaintiff_moat.errors import BadInput, ControlTotalMismatch
 from plaintiff_moat.redaction import redact
 from plaintiff_moat.rows.amounts import TOTAL_DIGITS, parse_amount
 
-__all__ = ["MANIFEST_ENDING", "NOTHING", "ControlTotals", "Expected", "amount_of", "expected_of"]
+__all__ = ["MANIFEST_ENDING", "NOTHING", "ControlTotals", "Expected", "amount_of", "expected_of", "published_already"]
 
 MANIFEST_ENDING: Final = ".manifest.json"
 _MANIFEST_BYTES: Final = 64 << 10
@@ -75,8 +76,13 @@ class ControlTotals:
             return None
         return cls(expected.rows, found_rows, expected.total, found_total, expected.sha256, unread)
 
-    def require(self, name: str, unread_lines: tuple[tuple[int, int], ...] = ()) -> None:
-        """Raises ControlTotalMismatch when rows or total differ; a total that is not known yet does not."""
+    def require(
+        self, name: str, unread_lines: tuple[tuple[int, int], ...] = (), *, published: UUID | None = None
+    ) -> None:
+        """Raises ControlTotalMismatch when rows or total differ; a total that is not known yet does not.
+
+        `published` is the run that has published the file already, if one has.
+        """
         wrong = []
         if self.rows is not None and self.found_rows is not None and self.rows != self.found_rows:
             more = self.found_rows - self.rows
@@ -89,10 +95,10 @@ class ControlTotals:
             if self.unread_amounts:
                 wrong.append(_unread(self.unread_amounts, unread_lines))
         if wrong:
-            raise ControlTotalMismatch(
-                f"{name}: the control totals do not hold: {'; '.join(wrong)}; nothing was published; ask the vendor for"
-                " the whole file, or for the right totals"
-            )
+            end = "nothing was published; ask the vendor for the whole file, or for the right totals"
+            if published is not None:
+                end = published_already(published)
+            raise ControlTotalMismatch(f"{name}: the control totals do not hold: {'; '.join(wrong)}; {end}")
 
 
 def expected_of(path: str | os.PathLike[str], given: Expected) -> Expected:
@@ -117,6 +123,14 @@ def expected_of(path: str | os.PathLike[str], given: Expected) -> Expected:
         rows=said.rows if given.rows is None else given.rows,
         total=said.total if given.total is None else given.total,
         sha256=said.sha256 if given.sha256 is None else given.sha256,
+    )
+
+
+def published_already(run_id: UUID) -> str:
+    """What to say where a file that is published already is not what is expected of it."""
+    return (
+        f"run {run_id} of this file is published already, does not agree with what is expected, and was left as it is;"
+        f" ask the vendor which is right: `moat rollback {run_id} --dry-run` tells what undoing it would do"
     )
 
 

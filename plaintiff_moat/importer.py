@@ -23,7 +23,7 @@ from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
 from plaintiff_moat.ledger.rejects import require_replayable, source_layout
-from plaintiff_moat.ledger.runs import beside_delivery, completed_of_batch, find_run, run
+from plaintiff_moat.ledger.runs import beside_delivery, completed_of_batch, find_run, live_run_of_delivery, run
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import Worker, succeeding
 from plaintiff_moat.naming import DEFAULT_SOURCE_SYSTEM, Named, name_delivery, require_name
@@ -193,7 +193,9 @@ class Importer:
         delivery = opened.delivery
         _log.info("%s: %s records in %s chunks", delivery.filename, delivery.scan.records, len(delivery.scan.chunks))
         tally = Tally()
-        Terms(delivery, expected).check_scan()
+        Terms(delivery, expected).check_scan(
+            lambda: self._ledger.do(lambda conn: live_run_of_delivery(conn, *delivery.identity))
+        )
         replaced = None
         if replaces is not None:
             replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -68,8 +69,15 @@ def preview_file(
         reading=reading,
         replays=parent["id"] if parent else None,
     ) as delivery:
-        Terms(delivery, expected).check_scan()
+        Terms(delivery, expected).check_scan(partial(_live, delivery, database))
         return _previewed(delivery, expected, database, started, limit, replaces, unattended)
+
+
+def _live(delivery: Delivery, database: Database) -> Mapping[str, Any] | None:
+    """The run of the delivery that is not rolled back."""
+    with connect(database) as conn:
+        require_migrated(conn)
+        return live_run_of_delivery(conn, *delivery.identity)
 
 
 def _previewed(
