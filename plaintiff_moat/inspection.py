@@ -8,11 +8,21 @@ from pathlib import Path
 
 import polars as pl
 
-from plaintiff_moat.containers.unpack import unpacked
+from plaintiff_moat.containers.unpack import Content, unpacked
 from plaintiff_moat.delivery import scan_content
+from plaintiff_moat.errors import BadInput
 from plaintiff_moat.naming import shown_name
 from plaintiff_moat.redaction import redact
-from plaintiff_moat.rows import Mapping, labels, mapping_for, mapping_toml, parse_mapping, propose
+from plaintiff_moat.rows import (
+    BoundMapping,
+    Mapping,
+    labels,
+    mapping_for,
+    mapping_toml,
+    parse_mapping,
+    propose,
+    require_names,
+)
 from plaintiff_moat.rows.prepare import prepare
 from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.source.dialect import Dialect
@@ -38,9 +48,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What `inspect_file` found. `problems` counts the rejects by code; `mapping` is a TOML file ready to be saved."""
+    """What `inspect_file` found. `problems` counts the rejects by code; `mapping` is a TOML file ready to be saved.
+
+    `container` names what the file's text was taken out of, None for a plain file. `refusal` is why an import refuses
+    the whole file, as it says it; then the problems are those of reading it.
+    """
 
     filename: str
+    container: str | None
     size: int
     file_hash: str
     dialect: Dialect
@@ -49,6 +64,7 @@ class Inspection:
     columns: tuple[Column, ...]
     problems: dict[str, int]
     first_problems: tuple[Reject, ...]
+    refusal: str | None
     mapping: str
 
 
@@ -62,22 +78,21 @@ def inspect_file(
     """Reads the file whole and says what it is. Writes nothing, and needs no database.
 
     The proposal begins with the mapping named, else the source system's own, else `generic`. Problems are those that
-    an import under the proposed mapping would find; of a file without a plaintiff's name, those of reading it. Raises
-    BadInput and BadMapping.
+    an import under the proposed mapping would find; of a file without a plaintiff's name, or whose header an import
+    refuses, those of reading it. Raises BadMapping, and BadInput for what cannot be read at all.
     """
     known = mapping_for(source_system, mapping)
     content = unpacked(path, member=reading.member, sheet=reading.sheet)
     with content or nullcontext():
-        return _inspected(scan_content(path, content, reading, known.heads), known, source_system)
+        return _inspected(scan_content(path, content, reading, known.heads), content, known, source_system)
 
 
-def _inspected(scanned: Scan, known: Mapping, source_system: str) -> Inspection:
+def _inspected(scanned: Scan, content: Content | None, known: Mapping, source_system: str) -> Inspection:
     filename = shown_name(scanned.name)
     proposed = propose(known, scanned.header)
     name = source_system if source_system != "manual" else redact(Path(filename).stem)
     toml = mapping_toml(name, known, scanned.header, proposed)
-    is_complete = any(column == "plaintiff_name" for column, _ in proposed.values())
-    bound = parse_mapping(toml.encode(), "the proposed mapping").bind(scanned.header) if is_complete else None
+    bound, refusal = _bound(toml, scanned.header, is_complete="plaintiff_name" in dict(proposed.values()))
     filled = [0] * len(scanned.header)
     problems: Counter[str] = Counter()
     tally = Tally()
@@ -92,6 +107,7 @@ def _inspected(scanned: Scan, known: Mapping, source_system: str) -> Inspection:
         problems.update(rows.get_column("error_code").drop_nulls().to_list())
     return Inspection(
         filename=filename,
+        container=None if content is None else content.what + content.remark,
         size=scanned.size,
         file_hash=scanned.file_hash,
         dialect=scanned.dialect,
@@ -103,5 +119,15 @@ def _inspected(scanned: Scan, known: Mapping, source_system: str) -> Inspection:
         ),
         problems=dict(problems.most_common()),
         first_problems=tuple(tally.first_rejects),
+        refusal=refusal and f"{filename}: {refusal}",
         mapping=toml,
     )
+
+
+def _bound(toml: str, header: tuple[str, ...], *, is_complete: bool) -> tuple[BoundMapping | None, str | None]:
+    """The proposed mapping fitted to the header, if it names the plaintiff, and why an import refuses the header."""
+    try:
+        require_names(header)
+        return (parse_mapping(toml.encode(), "the proposed mapping").bind(header) if is_complete else None), None
+    except BadInput as refusal:
+        return None, str(refusal)

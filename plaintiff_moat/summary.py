@@ -88,8 +88,9 @@ class ImportSummary:
     `claim_status` is claimed, duplicate or in_progress; `status` is the run's (None where there is no run). Counts are
     of records; `seconds` is wall-clock time. `container` names what the file's text was taken out of, and is None for a
     plain file. `dialect` is how the text is written, `header_line` the physical line of its header: what stands before
-    it is no record. `unmapped` names the columns that go to `extra`. None of the three is told of a duplicate, which
-    need not be read. `first_rejects` and `warnings` (code -> records) tell of the records that this call has read.
+    it is no record. `unmapped` names the columns that go to `extra`; `outdone` those of them whose place another column
+    has, and which. None of the four is told of a duplicate, which need not be read. `first_rejects` and `warnings`
+    (code -> records) tell of the records that this call has read.
     `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same batch with other
     bytes, if any; `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt`
     above 1 continued a run of which earlier attempts had landed `landed_before` records. `replays` is the run whose
@@ -116,6 +117,7 @@ class ImportSummary:
     dialect: "Dialect | None"
     header_line: int | None
     unmapped: tuple[str, ...]
+    outdone: dict[str, str]
     first_rejects: tuple[Reject, ...]
     warnings: dict[str, int]
     replaces: UUID | None
@@ -168,6 +170,7 @@ class ImportSummary:
             dialect=None if claim_status == "duplicate" else delivery.scan.dialect,
             header_line=None if claim_status == "duplicate" else delivery.scan.header_line,
             unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.header),
+            outdone={} if claim_status == "duplicate" else delivery.mapping.outdone(delivery.header),
             first_rejects=tuple(tally.first_rejects),
             warnings=dict(tally.warnings.most_common()),
             replaces=counts.get("replaces"),
@@ -206,6 +209,7 @@ class ImportSummary:
             dialect=None,
             header_line=None,
             unmapped=(),
+            outdone={},
             first_rejects=(),
             warnings={},
             replaces=run["replaces"],

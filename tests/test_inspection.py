@@ -1,11 +1,13 @@
 """`moat inspect`: what a file is, said without a database and without writing."""
 
+import gzip
 import json
 
 import pytest
 from click.testing import CliRunner
 
 from plaintiff_moat.cli.main import moat
+from plaintiff_moat.delivery import open_delivery
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.inspection import inspect_file
 from plaintiff_moat.rows import load_mapping
@@ -22,10 +24,10 @@ Grand total;3;;;\r
 """.encode("cp1252")
 
 
-def inspected(tmp_path, *arguments, content=FILE):
+def inspected(tmp_path, *arguments, content=FILE, home="/nonexistent"):
     """Run `moat inspect` on a file where no database can be."""
     (tmp_path / "acme.csv").write_bytes(content)
-    environment = {"MOAT_DATABASE_URL": "postgresql://nowhere.invalid/", "MOAT_HOME": "/nonexistent"}
+    environment = {"MOAT_DATABASE_URL": "postgresql://nowhere.invalid/", "MOAT_HOME": str(home)}
     return CliRunner().invoke(moat, ["inspect", str(tmp_path / "acme.csv"), *arguments], env=environment)
 
 
@@ -73,3 +75,35 @@ def test_a_header_of_another_table_is_refused_wherever_it_stands(tmp_path):
     path.write_bytes(b"Plaintiff Name,Case Number\nx,1\n\nCourt,Judgment Amount\nz,2\n")
     with pytest.raises(BadInput, match="header of another in line 4"):
         inspect_file(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "refusal"),
+    [
+        ("Plaintiff Name,Case Number,Contact Email,Contact Email", "found one name for columns 3 and 4 "),
+        ("Plaintiff Name,Case Number,Notes,Notes", "found one name for columns 3 and 4 "),
+        ("Plaintiff Name,Case Number,,Notes", "found none for column 3 "),
+        ("Plaintiff Name,Case Number,Notes,", "found none for column 4 "),
+        ("Plaintiff Name,Case Number,plaintiff name,Notes", "more than one column for plaintiff_name"),
+    ],
+)
+def test_what_an_import_refuses_is_a_problem_and_the_rest_is_shown(tmp_path, header, refusal):
+    """A header that an import refuses is told in the import's own words, with exit code 2, beside what was found."""
+    content = f"{header}\nAcme,1,x,y\n".encode()
+    (tmp_path / "acme.csv").write_bytes(content)
+    with pytest.raises(BadInput) as refused:
+        open_delivery(tmp_path / "acme.csv", source_system="manual")
+    shown = inspected(tmp_path, content=content)
+    assert refusal in str(refused.value)
+    assert f"problem: an import refuses the file: {refused.value}\n" in shown.stdout
+    assert "1 record of 4 columns;" in shown.stdout
+    assert 'plaintiff_name = ["Plaintiff Name"]' in shown.stdout
+    assert shown.exit_code == 2
+    assert json.loads(inspected(tmp_path, "--json", content=content).stdout)["refusal"] == str(refused.value)
+
+
+def test_what_a_container_held_is_said(tmp_path):
+    """As an import says it."""
+    shown = inspected(tmp_path, content=gzip.compress(FILE), home=tmp_path / "home")
+    assert "\n  out of gzip" in shown.stdout
+    assert shown.exit_code == 0

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.options import not_blank, reading_of, reading_options
-from plaintiff_moat.cli.terminal import harmless
+from plaintiff_moat.cli.terminal import counted, harmless
 
 if TYPE_CHECKING:
     from plaintiff_moat.inspection import Inspection
@@ -25,7 +26,7 @@ __all__ = ["inspect"]
 def inspect(file: str, *, output: str | None, as_json: bool, **options: Any) -> None:
     """Say how a vendor's file is written, what its columns are and what is wrong with it. Needs no database.
 
-    Writes nothing but the proposed mapping, and that only with -o.
+    Writes nothing but the proposed mapping, and that only with -o. Exit code 2 where an import refuses the file.
     """
     from plaintiff_moat.cli.output import show_json
     from plaintiff_moat.inspection import inspect_file
@@ -37,19 +38,26 @@ def inspect(file: str, *, output: str | None, as_json: bool, **options: Any) -> 
         _show(found, with_mapping=output is None)
     if output is not None:
         _save(Path(output), found.mapping)
+    if found.refusal is not None:
+        click.get_current_context().exit(Exit.REFUSED)
 
 
 def _show(found: "Inspection", *, with_mapping: bool) -> None:
     click.echo(f"{found.filename}  ({found.size:,} bytes, SHA-256 {found.file_hash})")
+    if found.container:
+        click.echo(f"  out of {harmless(found.container)}")
     click.echo(f"  written as {harmless(str(found.dialect))}")
     preamble = ", the lines before it are no records" if found.header_line > 1 else ""
     click.echo(
-        f"  {found.records:,} records of {len(found.columns)} columns; the header is line {found.header_line}{preamble}"
+        f"  {counted(found.records, 'record')} of {counted(len(found.columns), 'column')};"
+        f" the header is line {found.header_line}{preamble}"
     )
     width = max(len(column.name) for column in found.columns)
     for column in found.columns:
         sure = "" if column.confidence in {None, 1} else f"  ({column.confidence:.0%} alike: check)"
         click.echo(f"    {column.name:<{width}}  {column.filled:>4.0%} filled  {column.canonical or '-'}{sure}")
+    if found.refusal is not None:
+        click.echo(f"  problem: an import refuses the file: {harmless(found.refusal)}")
     for code, count in found.problems.items():
         click.echo(f"  problem {code:<24}{count:>10,}")
     for reject in found.first_problems:

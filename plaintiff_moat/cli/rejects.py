@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from plaintiff_moat.cli.options import not_blank, opened_ledger
-from plaintiff_moat.cli.terminal import harmless
+from plaintiff_moat.cli.terminal import counted, harmless
 from plaintiff_moat.errors import BadInput
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def rejects(
                     everything=everything,
                 )
             )
-    click.echo(f"moat: {_count(exported.records, 'reject')} of run {record['id']}", err=True)
+    click.echo(f"moat: {counted(exported.records, 'reject')} of run {record['id']}", err=True)
     if exported.redacted:
         click.echo(
-            f"moat: cells of {_count(exported.redacted, 'record')} are redacted, masked or withheld, and come back so:"
+            f"moat: cells of {counted(exported.redacted, 'record')} are redacted, masked or withheld, and come back so:"
             " --file DELIVERED_FILE exports them as they were sent",
             err=True,
         )
@@ -115,7 +115,7 @@ def show_rejects(ledger: "Connections", record: dict[str, Any], *, as_json: bool
         return
     outstanding = sum(reject["fixed_by_run"] is None for reject in found)
     click.echo(f"{harmless(record['filename'] or '-')}  (run {record['id']}, {record['status']})")
-    click.echo(f"  {_count(len(found), 'reject')}, {outstanding:,} outstanding")
+    click.echo(f"  {counted(len(found), 'reject')}, {outstanding:,} outstanding")
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for reject in found:
         groups[reject["error_code"], reject["error_message"] or ""].append(reject)
@@ -134,8 +134,4 @@ def _lines(reject: dict[str, Any]) -> str:
 
 def _shortened(lines: Sequence[str]) -> str:
     more = f" and {len(lines) - _LINES_NAMED:,} more (all: --json)" if len(lines) > _LINES_NAMED else ""
-    return f"{'line' if len(lines) == 1 else 'lines'} {', '.join(lines[:_LINES_NAMED])}{more}"
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
+    return f"{'line' if len(lines) == 1 and '-' not in lines[0] else 'lines'} {', '.join(lines[:_LINES_NAMED])}{more}"

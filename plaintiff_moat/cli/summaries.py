@@ -159,8 +159,12 @@ def _show_counts(summary: ImportSummary) -> None:
     _show_comparison(summary)
     if summary.rows_errored == summary.rows_fetched:
         click.echo("  no record of the file is valid: look at the failed records before anything else")
-    if summary.unmapped:
-        click.echo(f"  columns that the mapping does not know, kept in extra: {', '.join(summary.unmapped)}")
+    unknown = [name for name in summary.unmapped if name not in summary.outdone]
+    if unknown:
+        click.echo(f"  columns that the mapping does not know, kept in extra: {', '.join(unknown)}")
+    if summary.outdone:
+        told = ", ".join(f"{name} ({filled} fills it)" for name, filled in summary.outdone.items())
+        click.echo(f"  columns in whose place another one is taken, kept in extra: {told}")
     for code, count in summary.warnings.items():
         click.echo(f"  warning {code:<24}{count:>6,}")
     if summary.first_rejects:
@@ -171,7 +175,8 @@ def _show_counts(summary: ImportSummary) -> None:
         alike.setdefault((reject.error_code, reject.error_message), []).append(_lines(reject))
     for (code, message), lines in alike.items():
         click.echo(f"    {code:<24}{harmless(message)}")
-        click.echo(f"      {len(lines)} on line{'' if len(lines) == 1 else 's'} {', '.join(lines)}")
+        one = len(lines) == 1 and "-" not in lines[0]
+        click.echo(f"      {len(lines)} on {'line' if one else 'lines'} {', '.join(lines)}")
 
 
 def _show_comparison(summary: ImportSummary) -> None:

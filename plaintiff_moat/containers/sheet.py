@@ -83,7 +83,7 @@ class _Rows(Part):
         self._length = 0
         self._value: str | None = None
         self._has_formula = self._is_reading_aid = False
-        self._unusable: dict[str, tuple[int, str]] = {}
+        self._unusable: dict[tuple[str, str], tuple[int, str]] = {}
 
     def start(self, element: str, attributes: Attributes) -> None:
         if element == "sheetData":
@@ -131,7 +131,7 @@ class _Rows(Part):
         """Raises BadInput when cells were passed that stand for nothing."""
         if self._unusable:
             found = " and ".join(
-                f"{count:,} {what}, the first in {where}" for what, (count, where) in self._unusable.items()
+                f"{count:,} {what[count > 1]}, the first in {where}" for what, (count, where) in self._unusable.items()
             )
             raise BadInput(
                 f"{self._name}: expected a value in each cell of sheet {self._title} that is not empty, found {found}; "
@@ -177,15 +177,18 @@ class _Rows(Part):
         value = self._value
         if not value:
             if self._has_formula and self._type != "str":
-                self._count("formulas that were never calculated")
+                self._count("formula that was never calculated", "formulas that were never calculated")
             return ""
         if self._type == "e":
-            self._count("errors such as #REF!")
+            self._count("error such as #REF!", "errors such as #REF!")
             return ""
         try:
             return self._text(value)
         except (ValueError, OverflowError, IndexError):
-            self._count("cells that hold no number, day or text as they say")
+            self._count(
+                "cell that holds no number, day or text as it says",
+                "cells that hold no number, day or text as they say",
+            )
             return ""
 
     def _text(self, value: str) -> str:
@@ -202,7 +205,8 @@ class _Rows(Part):
             raise ValueError
         return _ESCAPE.sub(_unescaped, value) if "_x" in value else value
 
-    def _count(self, what: str) -> None:
+    def _count(self, one: str, several: str) -> None:
+        what = one, several
         count, where = self._unusable.get(what, (0, f"row {self._row}, column {self._column}"))
         self._unusable[what] = count + 1, where
 

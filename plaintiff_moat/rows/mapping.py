@@ -99,9 +99,17 @@ class BoundMapping:
         return self.mapping.fingerprint
 
     def unmapped(self, header: Sequence[str]) -> tuple[str, ...]:
-        """Name the columns that the mapping does not know and that go to `extra`."""
+        """Name the columns that go to `extra`: the mapping does not know them, or another one has their place."""
         names = labels(header)
         return tuple(names[at] for at in self.extra)
+
+    def outdone(self, header: Sequence[str]) -> dict[str, str]:
+        """Name the columns that the mapping knows and that go to `extra`, each with the column that has its place."""
+        names = labels(header)
+        places = {reduced(text): column for column, spellings in self.mapping.columns for text in spellings}
+        filled = dict(self.columns)
+        known = {at: places.get(reduced(header[at])) for at in self.extra if at not in self.sensitive}
+        return {names[at]: names[filled[column]] for at, column in known.items() if column in filled}
 
 
 def require_names(header: Sequence[str]) -> None:

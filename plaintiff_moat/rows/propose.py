@@ -20,7 +20,7 @@ def propose(mapping: Mapping, header: Sequence[str]) -> dict[int, tuple[str, flo
     """Give the canonical column and the confidence, from 0.7 to 1, of the positions that have one.
 
     1 is a spelling that the mapping knows; less is the likeness to the nearest one, by difflib's ratio. No canonical
-    column is proposed twice, and a sensitive column never.
+    column is proposed twice, no spelling for two, and a sensitive column never.
     """
     rated = sorted(
         (
@@ -33,12 +33,14 @@ def propose(mapping: Mapping, header: Sequence[str]) -> dict[int, tuple[str, flo
     )
     found: dict[int, tuple[str, float]] = {}
     taken: set[str] = set()
+    spelled: set[str] = set()
     for negative, _, at, column in rated:
         if -negative < _ALIKE:
             break
-        if at not in found and column not in taken:
+        if reduced(header[at]) not in spelled and column not in taken:
             found[at] = (column, round(-negative, 2))
             taken.add(column)
+            spelled.add(reduced(header[at]))
     return dict(sorted(found.items()))
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from plaintiff_moat.source.grammar import Grammar, after_line
 from plaintiff_moat.source.records import RECORD_LIMIT
+from plaintiff_moat.source.repair import Repair, repair, repair_before
 
 __all__ = ["LOOKAHEAD", "Stretch", "assess"]
 
@@ -11,12 +12,9 @@ __all__ = ["LOOKAHEAD", "Stretch", "assess"]
 LOOKAHEAD = 4 * RECORD_LIMIT
 
 _BLANK = (b"\n", b"\r\n", b"\r")
-# After so many lines or quotes that fit, a line is believed to begin a record, and a repair to be the right one.
+# After so many lines or quotes that fit, a line is believed to begin a record.
 _CONVINCING_LINES = 8
 _CONVINCING_QUOTES = 64
-# Stray quotes are sought in records of a human size.
-_REPAIR_BYTES = 64 << 10
-_REPAIR_QUOTES = 64
 
 
 class Stretch(NamedTuple):
@@ -25,14 +23,6 @@ class Stretch(NamedTuple):
     start: int
     end: int
     code: str
-
-
-class _Repair(NamedTuple):
-    """Taking out the quote at `stray` makes strict records up to `end`, and `following` more behind it."""
-
-    following: int
-    end: int
-    stray: int
 
 
 def assess(grammar: Grammar, text: bytes, start: int, previous: int | None) -> Stretch:
@@ -44,61 +34,28 @@ def assess(grammar: Grammar, text: bytes, start: int, previous: int | None) -> S
     code, violation = grammar.violation(text, start)
     if not grammar.quote:
         return Stretch(start, _extent(grammar, text, start, start), code)
-    repair = _repair(grammar, text, start, start, violation + 1)
-    earlier = None if previous is None else _repair_before(grammar, text, previous, start)
-    if previous is not None and earlier and (repair is None or _ends_record(text, earlier.stray)):
+    within = repair(grammar, text, start, violation + 1)
+    before = None if previous is None else repair_before(grammar, text, previous, start)
+    if previous is not None and before:
         # Well-formed and yet suspect, it cannot be told from what was sent. Of another width it is damaged
         # in any case, and the lines that it swallowed may be sound.
         suspect = grammar.record_end(text, previous) is not None
-        return Stretch(previous, _extent(grammar, text, previous, earlier.end if suspect else previous), code)
-    if repair:
-        return Stretch(start, repair.end, code)
+        if within is None or _explains_both(text, before, suspect=suspect):
+            if before.stray is None:
+                return Stretch(previous, before.end, before.code or code)
+            return Stretch(previous, _extent(grammar, text, previous, before.end if suspect else previous), code)
+    if within:
+        return Stretch(start, within.end, within.code or code)
     return Stretch(start, _extent(grammar, text, start, start), code)
 
 
-def _repair(grammar: Grammar, text: bytes, start: int, across: int, limit: int) -> _Repair | None:
-    """Find the one quote without which strict records lead from `start` to beyond `across`.
+def _explains_both(text: bytes, before: Repair, *, suspect: bool) -> bool:
+    """Tell whether a quote in the record before is the likelier one, though one in the damaged record would do.
 
-    Of several, the one with most strict records behind it; then the one that costs the fewest lines.
+    It is where it ends its record, as no quote but a stray one does; or where it is missing and the record before is
+    damaged in any case: one fault for both.
     """
-    window = text[start : across + _REPAIR_BYTES]
-    repairs: list[_Repair] = []
-    stray = -1
-    for _ in range(_REPAIR_QUOTES):
-        stray = window.find(grammar.quote, stray + 1, limit - start)
-        if stray < 0:
-            break
-        repaired = window[:stray] + window[stray + 1 :]
-        end = _lead_across(grammar, repaired, max(across - start - 1, 0))
-        if end is not None and end >= stray:
-            repairs.append(_Repair(_following(grammar, repaired, end), start + end + 1, start + stray))
-    return max(repairs, key=lambda repair: (repair.following, -repair.end), default=None)
-
-
-def _repair_before(grammar: Grammar, text: bytes, previous: int, start: int) -> _Repair | None:
-    first = text.find(grammar.quote, start, start + _REPAIR_BYTES)
-    # Without a quote before it, the first one of the damaged record would close a cell.
-    if start - previous > _REPAIR_BYTES or first < 0 or not grammar.closes(text, first):
-        return None
-    return _repair(grammar, text, previous, start, start)
-
-
-def _lead_across(grammar: Grammar, text: bytes, boundary: int) -> int | None:
-    end = grammar.record_end(text, 0)
-    while end is not None and end < boundary:
-        end = grammar.record_end(text, end)
-    return None if boundary and end == boundary else end
-
-
-def _following(grammar: Grammar, text: bytes, at: int) -> int:
-    for count in range(_CONVINCING_LINES):
-        if at == len(text):
-            return _CONVINCING_LINES
-        end = grammar.record_end(text, at)
-        if end is None:
-            return count
-        at = end
-    return _CONVINCING_LINES
+    return not suspect if before.stray is None else _ends_record(text, before.stray)
 
 
 def _ends_record(text: bytes, quote: int) -> bool:

@@ -1,6 +1,8 @@
 """The grammar of one record, strictly: RFC 4180 with LF or CRLF, or no quotes at all."""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.records import BARE_QUOTE, MALFORMED_RECORD, RECORD_LIMIT, UNCLOSED_QUOTE
@@ -36,6 +38,9 @@ class Grammar:
         self._proved = re.compile(rb"%b(?:%b%b)*+(?:\r?\n|\Z)" % (lenient, delimiter, lenient))
         self._closed = re.compile(rb"%b|%b|\r?\n|\Z" % (delimiter, quote or never))
         self._cell = re.compile(b"(?:(%b)|(%b))(%b|%b)" % (quoted, plain, delimiter, line_end))
+        self._content = re.compile(b"[^%b]*+(?:%b%b[^%b]*+)*+" % ((quote,) * 4) if quote else never)
+        self._separator = re.compile(b"%b|%b" % (delimiter, line_end))
+        self._rest = cache(lambda more: re.compile(b"(?:%b%b){%d}%b" % (delimiter, cell, more, line_end)))
 
     def record_end(self, text: bytes, at: int) -> int | None:
         """Return where the record that begins at `at` ends; None unless it is strictly one of the header's width."""
@@ -86,6 +91,31 @@ class Grammar:
         end = plain.end() if plain else begin
         bare = self.quote and text.startswith(self.quote, end)
         return BARE_QUOTE if bare else MALFORMED_RECORD, end
+
+    def closed_ends(self, text: bytes, at: int) -> Iterator[tuple[str, int | None]]:
+        """Try where one quote more makes a strict record of what begins at `at`, and yield where it would end.
+
+        A cell that a quote opens may have lost its closing one (UNCLOSED_QUOTE) before any delimiter or line end; a
+        cell without may have lost its opening one (BARE_QUOTE). Yields None for a place where the quote does not help.
+        """
+        for column in range(self.width):
+            rest = self._rest(self.width - column - 1)
+            if text.startswith(self.quote, at):
+                content = self._content.match(text, at + 1)
+                for separator in self._separator.finditer(text, at + 1, content.end() if content else at + 1):
+                    match = rest.match(text, separator.start())
+                    yield UNCLOSED_QUOTE, match and match.end()
+                    # A quote that ends its line more likely closes what began before than opens a cell of several.
+                    if separator.start() == at + 1 and separator.group() != self.delimiter:
+                        break
+            content = self._content.match(text, at)
+            if content and text.startswith(self.quote, content.end()):
+                match = rest.match(text, content.end() + 1)
+                yield BARE_QUOTE, match and match.end()
+            cell = self._cell.match(text, at)
+            if cell is None or cell[3] != self.delimiter:
+                break
+            at = cell.end()
 
     def opens(self, text: bytes, quote: int) -> bool:
         """Tell whether a quote may open a cell, or continue one as the second of a doubled quote."""

@@ -53,6 +53,16 @@ def test_the_life_of_a_file(moat: Moat, good: str) -> None:
     assert [run["status"] for run in json.loads(moat("runs", "--json").stdout)] == ["completed", "rolled_back"]
 
 
+def test_a_summary_says_which_column_is_taken_and_which_lines_are_lost(moat: Moat, tmp_path: Path) -> None:
+    """A column that is known but outdone is told from an unknown one, and a record of two lines has lines."""
+    path = tmp_path / "two.csv"
+    path.write_text('Plaintiff Name,Claimant,Zodiac\nAda,Eve,Leo\n"Ben\nBen",Eve\n', encoding="utf-8")
+    shown = moat("import", str(path)).stdout
+    assert "columns that the mapping does not know, kept in extra: Zodiac\n" in shown
+    assert "another one is taken, kept in extra: Claimant (Plaintiff Name fills it)\n" in shown
+    assert "1 on lines 3-4\n" in shown
+
+
 def test_a_file_that_another_worker_has_exits_1(moat: Moat, good: str, conn: psycopg.Connection) -> None:
     """The answer to a delivery that somebody holds is `in progress` and exit 1."""
     dry = json.loads(moat("import", good, "--json").stdout)

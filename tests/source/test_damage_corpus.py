@@ -24,7 +24,9 @@ def damaged_files(kind: str, *, quote_all: bool) -> Iterator[tuple[str, int]]:
         row += row + 1 < len(starts) and starts[row + 1] <= position
         outside = quotes % 2 == 0
         quotes += character == '"'
-        if kind == "stray quote":
+        if kind == "quote lost" and character == '"':
+            yield text[:position] + text[position + 1 :], row
+        elif kind == "stray quote":
             yield text[:position] + '"' + text[position:], row
         elif kind == "extra delimiter" and outside:
             yield text[:position] + "," + text[position:], row
@@ -47,7 +49,7 @@ def check(tmp_path, kind: str, *, quote_all: bool, every: int) -> None:
         assert [reject[:2] for reject in rejects_of(frame)] == [where[row][1:]], (kind, number)
 
 
-KINDS = ["stray quote", "extra delimiter", "missing delimiter", "foreign delimiter"]
+KINDS = ["stray quote", "quote lost", "extra delimiter", "missing delimiter", "foreign delimiter"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -80,7 +80,14 @@ def test_a_wrong_delimiter_anywhere_costs_exactly_its_record(tmp_path, replaceme
         ("1,caf\udce9,x\n2,café,y\n", [(2, 2, "BAD_ENCODING")], [("2", "café", "y")]),
         ("1,a\0b,x\n2,b,y\n", [(2, 2, "NUL_BYTE")], [("2", "b", "y")]),
         ('\n1,a,x\n\n\r\n"2",b,y\n3,"\n', [(7, 7, "UNCLOSED_QUOTE")], [("1", "a", "x"), ("2", "b", "y")]),
-        ('1,lost\nbegin",x\n2,b,y\n', [(2, 2, "WRONG_FIELD_COUNT"), (3, 3, "BARE_QUOTE")], [("2", "b", "y")]),
+        ('1,lost\nbegin",x\n2,b,y\n', [(2, 3, "BARE_QUOTE")], [("2", "b", "y")]),
+        (
+            '1,"Elm, Apt 1,x\n2,"Main, Apt 2",y\n3,c,z\n',
+            [(2, 2, "UNCLOSED_QUOTE")],
+            [("2", "Main, Apt 2", "y"), ("3", "c", "z")],
+        ),
+        ('1,"Elm, Apt 1,x\n2,b,y\n3,"c, d",z\n', [(2, 2, "UNCLOSED_QUOTE")], [("2", "b", "y"), ("3", "c, d", "z")]),
+        ('1,a,lost\nbegin"\n2,b,y\n', [(2, 3, "BARE_QUOTE")], [("2", "b", "y")]),
     ],
 )
 def test_each_kind_of_damage_has_its_code_and_lines(tmp_path, body, rejects, cells):
