@@ -33,7 +33,8 @@ class Content:
     `path` is the text, `file_hash` and `size` are those of the delivered bytes. `what` names the container and what of
     it was opened, the same for the same bytes; `part` tells what was opened from what else is in it by place and name,
     and is None where nothing else is or nobody had to choose; `remark` is what to say about its name.
-    `is_written_here` tells whether the text was written from cells (comma, double quotes, UTF-8) or stood in the container.
+    `is_written_here` tells whether the text was written from cells (comma, double quotes, UTF-8) or stood in the
+    container.
     """
 
     path: Path
