@@ -1,6 +1,7 @@
 """A delivery: the file that was scanned and whose header a mapping knows, under its identity."""
 
 import os
+from collections.abc import Mapping as TableRow
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,9 @@ READER_VERSION = 3
 
 # How the text is written that is made of cells.
 _WRITTEN_HERE = Reading(delimiter=",", encoding="utf-8", quote='"')
+
+_OUT_OF = ", out of "
+_RETURNS = ", rejects that come back"
 
 Measured = tuple[pl.DataFrame, Measure]
 
@@ -81,13 +85,24 @@ class Delivery:
         """Equal for two deliveries whose bytes would give the same rows in the same chunks; says how they are read."""
         dialect, mapping = self.scan.dialect, self.mapping.mapping
         ends = " and CR" if dialect.line_end == "\r" else ""
-        container = "" if self.content is None else f", out of {self.content.what}"
+        container = "" if self.content is None else f"{_OUT_OF}{self.content.what}"
         return (
             f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes or {CHUNK_RECORDS} records,"
             f" {dialect.encoding} with {dialect.delimiter!r} and {dialect.quote!r}{ends},"
             f" mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
-            f"{container}{', rejects that come back' if self.returned else ''}"
+            f"{container}{_RETURNS if self.returned else ''}"
         )
+
+    def require_same_part(self, known: TableRow[str, Any] | None) -> None:
+        """Raises BadInput where the run `known`, by `reader_of_delivery`, was read from another part of the file."""
+        if self.content is None or known is None:
+            return
+        fingerprint = known["reader_fingerprint"].removesuffix(_RETURNS)
+        if _OUT_OF in fingerprint and not fingerprint.endswith(f"{_OUT_OF}{self.content.what}"):
+            raise BadInput(
+                f"{self.filename}: run {known['id']} of batch {self.batch_id!r} was read from another part of the same"
+                f" file than {self.container}; give this part a batch id of its own with --batch-id"
+            )
 
     @property
     def layout(self) -> dict[str, Any]:
@@ -148,6 +163,8 @@ def open_delivery(
     chosen = mapping_for(named.source_system, mapping)
     content = unpacked(path, member=reading.member, sheet=reading.sheet)
     try:
+        if content is not None:
+            named = name_delivery(path, source_system=source_system, batch_id=batch_id, part=content.part)
         return _bound(path, named, content, chosen, reading, replays)
     except BaseException:
         if content is not None:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path, PurePath
 
-__all__ = ["canonical_source_system", "compute_batch_id", "compute_file_hash"]
+__all__ = ["batch_part", "canonical_source_system", "compute_batch_id", "compute_file_hash"]
 
 _NOT_IN_A_BATCH_ID = re.compile(r"[^0-9a-z._]+")
 
@@ -27,5 +27,10 @@ def compute_batch_id(source_system: str, filename: str | os.PathLike[str], date_
 
     It is the source system, the file's name without folder and ending, and the suffix, joined by dashes.
     """
-    stem = _NOT_IN_A_BATCH_ID.sub("-", PurePath(filename).stem.lower()).strip("-")
+    stem = batch_part(PurePath(filename).stem)
     return "-".join(part for part in (source_system, stem, date_suffix) if part)
+
+
+def batch_part(name: str) -> str:
+    """The name as it stands in a batch id: lower case, whatever is no letter of ASCII, digit, dot or _ as a dash."""
+    return _NOT_IN_A_BATCH_ID.sub("-", name.lower()).strip("-")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from uuid import UUID
 
 import psycopg
 
+from plaintiff_moat.containers.kinds import content_stem
 from plaintiff_moat.errors import RunFailed
 from plaintiff_moat.expected import NOTHING, Expected, expected_of
 from plaintiff_moat.identify import compute_file_hash
@@ -23,7 +25,14 @@ from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
 from plaintiff_moat.ledger.rejects import require_replayable, source_layout
-from plaintiff_moat.ledger.runs import beside_delivery, completed_of_batch, find_run, live_run_of_delivery, run
+from plaintiff_moat.ledger.runs import (
+    beside_delivery,
+    completed_of_batch,
+    find_run,
+    live_run_of_delivery,
+    reader_of_delivery,
+    run,
+)
 from plaintiff_moat.ledger.undo import run_to_replace
 from plaintiff_moat.ledger.workers import Worker, succeeding
 from plaintiff_moat.naming import DEFAULT_SOURCE_SYSTEM, Named, name_delivery, require_name
@@ -38,6 +47,7 @@ if TYPE_CHECKING:  # reading is half a second to import, of which a duplicate ne
 
 __all__ = ["Importer", "Progress", "import_file"]
 
+_ONE_OF_SEVERAL = re.compile(r", [0-9]+ of (?!1\b)")
 _log = logging.getLogger(__name__)
 
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
@@ -196,6 +206,7 @@ class Importer:
         Terms(delivery, expected).check_scan(
             lambda: self._ledger.do(lambda conn: live_run_of_delivery(conn, *delivery.identity))
         )
+        self._require_same_part(delivery)
         replaced = None
         if replaces is not None:
             replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))
@@ -205,6 +216,8 @@ class Importer:
             self._ledger.do(lambda conn: require_replayable(conn, replayed, *delivery.identity, rejects))
         with self._worker.at_work() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
+            if lease is None:
+                self._require_same_part(delivery)  # somebody may have been faster with another one
             self._takes_records = lease is not None
             if lease is not None:
                 intake = Intake(self._ledger, self._pool, terms, lease, tally)
@@ -227,6 +240,10 @@ class Importer:
             seconds=time.monotonic() - started,
         )
 
+    def _require_same_part(self, delivery: "Delivery") -> None:
+        if delivery.content is not None:
+            self._ledger.do(lambda conn: delivery.require_same_part(reader_of_delivery(conn, *delivery.identity)))
+
     def _known_already(self, path: str | os.PathLike[str], named: Named, started: float) -> ImportSummary | None:
         """What the claim of a delivery that is completed would lead to, without the file being read; else None.
 
@@ -241,6 +258,10 @@ class Importer:
             file_hash = compute_file_hash(path)
         except OSError:
             return None  # whoever reads it says why it cannot be read
+        if content_stem(named.filename) != named.filename:
+            reader = self._ledger.do(lambda conn: reader_of_delivery(conn, *batch, file_hash))
+            if reader is not None and _ONE_OF_SEVERAL.search(reader["reader_fingerprint"]):
+                return None  # whether it was this part, only the container tells
         with self._worker.at_work() as worker_id:
             known = self._ledger.do(
                 lambda conn: IngestClaimClient(conn, worker_id).refuse_duplicate(*batch, file_hash, named.filename)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from plaintiff_moat.containers.kinds import content_stem
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.identify import canonical_source_system, compute_batch_id
+from plaintiff_moat.identify import batch_part, canonical_source_system, compute_batch_id
 from plaintiff_moat.redaction import contains_pii, redact
 
 __all__ = ["DEFAULT_SOURCE_SYSTEM", "Named", "name_delivery", "require_name", "shown_name"]
@@ -16,6 +16,7 @@ DEFAULT_SOURCE_SYSTEM = "manual"
 
 # A quarter of what an index row of PostgreSQL holds, for three such names and a hash.
 NAME_LIMIT = 256
+NAME_PART_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,13 @@ class Named:
     filename: str
 
 
-def name_delivery(path: str | os.PathLike[str], *, source_system: str, batch_id: str | None = None) -> Named:
-    """Names the delivery; without a batch id, by its file. Touches no file. Raises BadInput for what is no name."""
+def name_delivery(
+    path: str | os.PathLike[str], *, source_system: str, batch_id: str | None = None, part: str | None = None
+) -> Named:
+    """Names the delivery; without a batch id, by its file and the `part` of it that is one of several.
+
+    Touches no file. Raises BadInput for what is no name.
+    """
     source_system = canonical_source_system(source_system)
     for what, name in (("source system", source_system), ("batch id", batch_id or "-")):
         require_name(what, name)
@@ -38,9 +44,11 @@ def name_delivery(path: str | os.PathLike[str], *, source_system: str, batch_id:
                 "name it otherwise; nine digits by themselves are one, ten behind a letter are not"
             )
     filename = shown_name(Path(path).name)
+    ending = f"-{batch_part(part)}"[:NAME_PART_LIMIT] if part else ""
+    derived = compute_batch_id(source_system, content_stem(filename))[: NAME_LIMIT - len(ending)] + ending
     return Named(
         source_system=source_system,
-        batch_id=batch_id or redact(compute_batch_id(source_system, content_stem(filename))[:NAME_LIMIT]),
+        batch_id=batch_id or redact(derived),
         filename=filename,
     )
 

@@ -17,7 +17,13 @@ from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.rejects import require_replayable, source_layout
-from plaintiff_moat.ledger.runs import beside_delivery, count_active_keys, find_run, live_run_of_delivery
+from plaintiff_moat.ledger.runs import (
+    beside_delivery,
+    count_active_keys,
+    find_run,
+    live_run_of_delivery,
+    reader_of_delivery,
+)
 from plaintiff_moat.ledger.undo import keys_without_heir, run_to_replace, withheld_run
 from plaintiff_moat.naming import DEFAULT_SOURCE_SYSTEM
 from plaintiff_moat.rows.measure import Measure
@@ -94,6 +100,7 @@ def _previewed(
         if delivery.replays is not None:
             require_replayable(conn, delivery.replays, *delivery.identity, delivery.rejects())
         live = live_run_of_delivery(conn, *delivery.identity)
+        delivery.require_same_part(reader_of_delivery(conn, *delivery.identity))
     tally = Tally()
     keys: list[pl.Series] = []
     is_duplicate = _claim_status(live) is ClaimStatus.DUPLICATE  # of which an import would read no record either

@@ -1,11 +1,13 @@
 """A file that is unlike those before it is told of, and with `strict` never published."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import Result
 from import_steps import active, everything
 
 from plaintiff_moat.attest import make_certificate
@@ -84,6 +86,23 @@ def test_an_unusual_file_is_refused_strictly_and_taken_in_with_a_warning(
     assert [found["code"] for (held,) in events for found in held["findings"]] == [drift[0]]
     assert verify(conn).holds
     assert check_certificate(make_certificate(conn, run_id)).finding is None
+
+
+def test_a_folder_tells_of_drift_under_the_line_of_its_file(
+    run_moat: Callable[..., Result], feed: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As the import of a single file does, and as JSON too."""
+    (drift, column), change = next(iter(CHANGES.items()))
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    edited(feed("D"), change).rename(folder / "D.csv")
+    shown = run_moat("import", str(folder), "--json")
+    assert shown.exception is None, shown
+    (told,) = json.loads(shown.stdout)["drift"]
+    assert (told["code"], told["column"]) == (drift, column)
+    line, warning, *_ = run_moat("import", str(folder), "--commit").output.splitlines()
+    assert line.startswith("completed ")
+    assert f"unlike earlier files, {drift}: {column}:" in warning
 
 
 def test_files_of_one_kind_are_no_news(

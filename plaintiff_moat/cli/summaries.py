@@ -64,6 +64,9 @@ def _show_line(outcome: Outcome) -> str:
     again = f"  (again: run {summary.predecessor} was rolled back)" if summary.predecessor else ""
     goes_on = f"  (continued by attempt {summary.attempt})" if _goes_on(summary) and not summary.dry_run else ""
     click.echo(f"{end:<12} {summary.filename}  {_counted(asdict(summary), is_dry=summary.dry_run)}{again}{goes_on}")
+    _show_drift(summary)
+    if summary.control_totals:
+        _show_control_totals(summary.control_totals)
     return end
 
 
@@ -183,6 +186,10 @@ def _show_comparison(summary: ImportSummary) -> None:
     """The sum to hold against the vendor's, and how the file differs from those before it."""
     if summary.total_amount is not None:
         click.echo(f"  {'total amount':<18}{summary.total_amount:>15,.2f}")
+    _show_drift(summary)
+
+
+def _show_drift(summary: ImportSummary) -> None:
     for drift in summary.drift:
         if drift.code != "NO_VALID_RECORD":  # which is told next
             where = f" {harmless(drift.column)}:" if drift.column else ""

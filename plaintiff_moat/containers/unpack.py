@@ -31,14 +31,17 @@ class Content:
     """The text that a delivered container holds, in a spool that goes when it is closed.
 
     `path` is the text, `file_hash` and `size` are those of the delivered bytes. `what` names the container and what of
-    it was opened, the same for the same bytes; `remark` is what to say about its name. `is_written_here` tells whether
-    the text was written from cells (comma, double quotes, UTF-8) or stood in the container.
+    it was opened, the same for the same bytes; `part` tells what was opened from what else is in it by place and name,
+    and is None where nothing else is or nobody had to choose; `remark` is what to say about its name.
+    `is_written_here` tells whether the text was written from cells (comma, double quotes, UTF-8) or stood in the
+    container.
     """
 
     path: Path
     file_hash: str
     size: int
     what: str
+    part: str | None
     remark: str
     is_written_here: bool
     spool: Spool
@@ -85,13 +88,13 @@ def unpacked(
                 copy.seek(0)
                 opening = _Opening(name, kind, copy, spool, limits)
                 remark = require_name_agrees(name, opening.kind)
-                what, text = opening.extract(member, sheet)
+                what, part, text = opening.extract(member, sheet)
                 copy.path.unlink()
         except BaseException:
             spool.close()
             raise
     is_written_here = opening.kind in {Kind.WORKBOOK, Kind.PARQUET}
-    return Content(text, digest.hexdigest(), copy.size, what, remark, is_written_here, spool)
+    return Content(text, digest.hexdigest(), copy.size, what, part, remark, is_written_here, spool)
 
 
 class _Opening:
@@ -105,11 +108,12 @@ class _Opening:
         self._archive = Archive(name, copy, limits) if kind is Kind.ZIP else None
         self.kind = Kind.WORKBOOK if self._archive is not None and is_workbook(self._archive) else kind
 
-    def extract(self, member: str | None, sheet: str | None) -> tuple[str, Path]:
-        """What was opened, and where its text is."""
+    def extract(self, member: str | None, sheet: str | None) -> tuple[str, str | None, Path]:
+        """What was opened, by what it is told from the other parts, and where its text is."""
         a_member = None if self.kind is Kind.ZIP else member
         a_sheet = None if self.kind is Kind.WORKBOOK else sheet
         _require_unasked(self._name, f"a {self.kind.value} file", member=a_member, sheet=a_sheet)
+        part = None
         with self._spool.create(self._name, *self._limits.content_bytes(self._copy.size)) as out:
             if self._archive is None:
                 if self.kind is Kind.PARQUET:
@@ -123,13 +127,15 @@ class _Opening:
                 chosen = workbook.sheet(sheet)
                 with _as_text(out) as content:
                     write_sheet(self._name, workbook, chosen, content, self._limits)
+                part = f"{chosen.number}-{chosen.name}" if workbook.is_one_of_several(chosen) else None
                 what = f"{self.kind.value}, sheet {shown(chosen.name)}, {chosen.number} of {len(workbook.sheets)}"
             else:
                 refuse_other_documents(self._name, self._archive)
                 found = self._member(self._archive, member)
                 self._keep(out, self._archive.blocks(found))
+                part = f"{found.number}-{found.name}" if len(self._archive.members) > 1 else None
                 what = f"{self.kind.value}, member {shown(found.name)}, {found.number} of {len(self._archive.members)}"
-        return what, out.path
+        return what, part, out.path
 
     def _member(self, archive: Archive, asked: str | None) -> Member:
         members = archive.members

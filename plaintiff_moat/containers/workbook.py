@@ -7,6 +7,7 @@ one too, and holds the rectangle between the outermost cells.
 
 import os
 import posixpath
+import re
 from array import array
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,7 @@ __all__ = ["Sheet", "Workbook", "is_workbook", "refuse_other_documents"]
 _CONTENT_TYPES: Final = "[Content_Types].xml"
 # Ten times what a full column holds, at eight bytes each.
 _TEXTS: Final = 10_000_000
+_VALUE: Final = re.compile(rb"<(?:\w{1,40}:)?(?:v|is|f)[\s>]")
 _OTHER_DOCUMENTS: Final = {
     "xl/workbook.bin": "a binary workbook (.xlsb)",
     "mimetype": "an OpenDocument file (.ods)",
@@ -97,6 +99,26 @@ class Workbook:
                 f"found {names or 'none'}; name one with --sheet"
             )
         return chosen[0]
+
+    def is_one_of_several(self, sheet: Sheet) -> bool:
+        """Whether it had to be asked for, and is not the only sheet with something in it."""
+        if sheet == next((held for held in self.sheets if not held.is_hidden), None):
+            return False
+        return any(self._has_cells(other) for other in self.sheets if other != sheet)
+
+    def _has_cells(self, sheet: Sheet) -> bool:
+        """Whether a cell of it has a value; of a sheet that cannot be read nobody knows, and it counts as one."""
+        found = self._archive.find(sheet.part)
+        last = b""
+        try:
+            for block in self._archive.blocks(found) if found is not None else ():
+                seen = last + block.replace(b"\0", b"")  # which UTF-16 has between the letters
+                if _VALUE.search(seen):
+                    return True
+                last = seen[-64:]
+        except BadInput:
+            return True
+        return False
 
     def read_cells(self, sheet: Sheet, part: Part) -> None:
         """Tells the part of the sheet's elements."""

@@ -19,6 +19,7 @@ __all__ = [
     "find_run",
     "latest_runs",
     "live_run_of_delivery",
+    "reader_of_delivery",
     "rows_of",
     "rows_rolled_back",
     "run",
@@ -75,6 +76,20 @@ def live_run_of_delivery(
     rows = rows_of(
         conn,
         "live_run_of_delivery",
+        source_system=source_system,
+        source_batch_id=source_batch_id,
+        file_hash=file_hash,
+    )
+    return rows[0] if rows else None
+
+
+def reader_of_delivery(
+    conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str
+) -> Row | None:
+    """The `id` of the live run of this delivery with the `reader_fingerprint` of its last attempt, where it has one."""
+    rows = rows_of(
+        conn,
+        "reader_of_delivery",
         source_system=source_system,
         source_batch_id=source_batch_id,
         file_hash=file_hash,

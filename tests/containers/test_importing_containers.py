@@ -14,6 +14,7 @@ import openpyxl
 import polars as pl
 import psycopg
 import pytest
+from import_steps import everything
 
 from plaintiff_moat.audit import verify
 from plaintiff_moat.containers.unpack import unpacked
@@ -63,7 +64,7 @@ def test_a_container_lands_the_rows_of_the_plain_file(
         dry = preview_file(path, database, reading=reading)
         done = import_file(path, database, reading=reading)
         assert (done.rows_fetched, done.rows_errored, dry.container) == (2, 0, done.container)
-        assert done.batch_id == "manual-week"
+        assert done.batch_id == ("manual-week-1-week.csv" if ending == "zip" else "manual-week")
         run = conn.execute("select file_hash, reader_fingerprint from ingest.import_runs where id = %s", [done.run_id])
         file_hash, fingerprint = run.fetchone()
         assert file_hash == compute_file_hash(path)
@@ -80,6 +81,52 @@ def test_a_container_lands_the_rows_of_the_plain_file(
     assert rows == [rows[0]] * 5
     assert conn.execute("select count(*) from ingest.v_plaintiffs").fetchone() == (2,)
     assert list((moat_home / "spool").iterdir()) == []
+
+
+def _of_two_parts(folder: Path, ending: str) -> tuple[Path, list[Reading]]:
+    path = folder / f"many.{ending}"
+    if ending == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, record in zip(("week/a.csv", "week/b.csv"), RECORDS, strict=True):
+                archive.writestr(name, "\n".join(",".join(row) for row in (HEADER, record)))
+        return path, [Reading(member="week/b.csv"), Reading(member="week/a.csv")]
+    book = openpyxl.Workbook()
+    for sheet, record in zip((book.active, book.create_sheet("Two")), RECORDS, strict=True):
+        sheet.append(HEADER)
+        sheet.append(record)
+    book.save(path)
+    return path, [Reading(sheet="Two"), Reading()]
+
+
+@pytest.mark.parametrize("ending", ["zip", "xlsx"])
+def test_each_part_is_a_delivery_of_its_own(
+    database: Database, conn: psycopg.Connection, tmp_path: Path, ending: str
+) -> None:
+    """Two parts are two batches, each taken once; under one batch id given for both the second is refused."""
+    path, parts = _of_two_parts(tmp_path, ending)
+    for take in (preview_file, import_file):
+        told = [take(path, database, reading=part) for part in parts]
+        assert [summary.rows_inserted for summary in told] == [1, 1]
+        assert len({summary.batch_id for summary in told}) == 2
+    assert [import_file(path, database, reading=part).claim_status for part in parts] == ["duplicate"] * 2
+    assert conn.execute("select count(*) from ingest.v_plaintiffs").fetchone() == (2,)
+
+    first = import_file(path, database, reading=parts[0], batch_id="both").run_id
+    written = everything(conn)
+    for take in (preview_file, import_file):
+        with pytest.raises(BadInput, match=rf"run {first} .* another part .* give this part a batch id of its own"):
+            take(path, database, reading=parts[1], batch_id="both")
+    assert everything(conn) == written
+
+
+def test_the_only_sheet_with_data_keeps_the_batch_id_of_the_file(database: Database, tmp_path: Path) -> None:
+    """Excel's empty sheets are no parts."""
+    book = openpyxl.Workbook()
+    for row in (HEADER, *RECORDS):
+        book.create_sheet("Data") if len(book.sheetnames) == 1 else None
+        book["Data"].append(row)
+    book.save(tmp_path / "book.xlsx")
+    assert preview_file(tmp_path / "book.xlsx", database, reading=Reading(sheet="Data")).batch_id == "manual-book"
 
 
 def test_a_refused_container_leaves_nothing(database: Database, tmp_path: Path, moat_home: Path) -> None:

@@ -14,6 +14,20 @@ where source_system = %(source_system)s::text
     and file_hash = %(file_hash)s::text
     and status <> 'rolled_back'
 
+-- name: reader_of_delivery
+select
+    r.id,
+    e.details ->> 'reader_fingerprint' as reader_fingerprint
+from ingest.v_runs as r
+inner join ingest.v_run_events as e on r.id = e.import_run_id
+where r.source_system = %(source_system)s::text
+    and r.source_batch_id = %(source_batch_id)s::text
+    and r.file_hash = %(file_hash)s::text
+    and r.status <> 'rolled_back'
+    and e.details ->> 'reader_fingerprint' is not null
+order by e.seq desc
+limit 1
+
 -- name: beside_delivery
 select
     (
