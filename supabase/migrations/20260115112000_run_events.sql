@@ -130,6 +130,8 @@ as $$
 declare
     v_event ingest.run_events;
 begin
+    -- whoever appends holds the head of the chain until its transaction ends
+    perform ingest._bound_idling();
     insert into ingest.event_heads (import_run_id, seq, hash)
     values (p_run_id, 0, decode(repeat('00', 32), 'hex'))
     on conflict (import_run_id) do nothing;

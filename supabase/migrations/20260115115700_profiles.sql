@@ -51,6 +51,7 @@ begin
         raise exception 'a column''s name holds a social security or card number'
             using errcode = 'ML007', hint = 'redact it, as ingest.redact does';
     end if;
+    perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
     select * into v_run from ingest.import_runs as r where r.id = p_run_id;
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';
@@ -174,6 +175,7 @@ declare
     v_run ingest.import_runs;
     v_details jsonb := jsonb_build_object('findings', p_findings);
 begin
+    perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
     select * into v_run from ingest.import_runs as r where r.id = p_run_id for key share;
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';

@@ -56,6 +56,7 @@ begin
         raise exception 'control totals are a count of records, and an amount to the cent below 10^24'
             using errcode = 'invalid_parameter_value';
     end if;
+    perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
     select * into v_run from ingest.import_runs as r where r.id = p_run_id for update;
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';

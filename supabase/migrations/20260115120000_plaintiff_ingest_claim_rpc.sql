@@ -163,6 +163,7 @@ declare
     v_run ingest.import_runs;
 begin
     perform ingest._notice_lost_client();
+    perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
     -- a plain update of non-key columns: it does not wait for a landing
     update ingest.import_runs as r
     set updated_at = clock_timestamp()

@@ -16,6 +16,7 @@ import psycopg
 
 from plaintiff_moat import delivery, importer  # the importer by name: the command loads it only when it runs
 from plaintiff_moat.cli.main import main
+from plaintiff_moat.ledger import profiles
 
 __all__ = ["importer", "run_moat"]
 
@@ -30,8 +31,8 @@ def run_moat(
 ) -> None:
     """Run the command; its stdout and stderr go to `output` with .out and .err, and it says when it is about to begin.
 
-    With `sleep_when` (`announced`, `copying` or `copied`, a colon, and which landing) the process stops itself at that
-    moment, which no signal from outside hits for sure.
+    With `sleep_when` (`described`, or `announced`, `copying` or `copied`, a colon, and which of them) the process stops
+    itself at that moment, which no signal from outside hits for sure.
     """
     for descriptor, suffix in (1, ".out"), (2, ".err"):
         os.dup2(os.open(output.with_suffix(suffix), os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
@@ -69,9 +70,16 @@ def _sleep_when(moment: str, landing: int) -> None:
         leave(copy, *fault)
         fall_asleep()
 
-    name, replacement = {
-        "announced": ("__enter__", announced),
-        "copying": ("write", copying),
-        "copied": ("__exit__", copied),
+    describe_source = profiles.describe_source
+
+    def described(*given: Any) -> None:
+        describe_source(*given)
+        fall_asleep()  # within the transaction, which holds the run
+
+    owner, name, replacement = {
+        "described": (profiles, "describe_source", described),
+        "announced": (psycopg.Copy, "__enter__", announced),
+        "copying": (psycopg.Copy, "write", copying),
+        "copied": (psycopg.Copy, "__exit__", copied),
     }[moment]
-    setattr(psycopg.Copy, name, replacement)
+    setattr(owner, name, replacement)
