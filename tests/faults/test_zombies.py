@@ -75,7 +75,7 @@ def _haunts(sleep_when: str | None, dice: random.Random, scene: Scene, db_url: s
 
 
 def test_a_zombie_writes_nothing(scene: Scene, new_scene: Callable[[], str]) -> None:
-    """Asleep at a random moment, holding the run, or landing: nothing is kept, its refusal is recorded, it ends with 1."""
+    """Asleep at a random moment, holding the run or landing: nothing is kept, its refusal is recorded, it ends."""
     _haunted(0, [None, "described", "copying", "copied"], scene, new_scene)
 
 
