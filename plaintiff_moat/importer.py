@@ -24,7 +24,7 @@ from plaintiff_moat.ledger.connections import Connections
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
-from plaintiff_moat.ledger.rejects import require_replayable, source_layout
+from plaintiff_moat.ledger.rejects import layout_of_export, require_replayable
 from plaintiff_moat.ledger.runs import (
     beside_delivery,
     completed_of_batch,
@@ -167,7 +167,7 @@ class Importer:
         expected = expected_of(path, expected)
         parent = None if replays is None else self._ledger.do(lambda conn: find_run(conn, str(replays)))
         if parent is not None:
-            layout = self._ledger.do(partial(source_layout, run_id=parent["id"]))
+            layout = self._ledger.do(partial(layout_of_export, run_id=parent["id"]))
             reading = reading_of_export(path, reading, layout)
         if source_system is None:
             source_system = parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM

@@ -16,7 +16,7 @@ from plaintiff_moat.expected import NOTHING, Expected, expected_of
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.rejects import require_replayable, source_layout
+from plaintiff_moat.ledger.rejects import layout_of_export, require_replayable
 from plaintiff_moat.ledger.runs import (
     beside_delivery,
     count_active_keys,
@@ -64,7 +64,7 @@ def preview_file(
         with connect(database) as conn:
             require_migrated(conn)
             parent = find_run(conn, str(replays))
-            reading = reading_of_export(path, reading, source_layout(conn, parent["id"]))
+            reading = reading_of_export(path, reading, layout_of_export(conn, parent["id"]))
     if source_system is None:
         source_system = parent["source_system"] if parent else DEFAULT_SOURCE_SYSTEM
     with open_delivery(

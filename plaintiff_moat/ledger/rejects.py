@@ -10,6 +10,7 @@ from plaintiff_moat.ledger.evidence import stream
 from plaintiff_moat.ledger.runs import Row, live_run_of_delivery, rows_of
 
 __all__ = [
+    "layout_of_export",
     "reject_counts",
     "rejects_of_run",
     "rejects_to_export",
@@ -52,6 +53,13 @@ def rejects_of_run(conn: psycopg.Connection[Any], run_id: UUID) -> list[Row]:
 def rejects_to_export(conn: psycopg.Connection[Any], run_id: UUID, *, everything: bool) -> Iterator[tuple[Any, ...]]:
     """The outstanding rejects, or all: row number, first line, code, message, payload; inside a snapshot only."""
     return stream(conn, "rejects_to_export", run_id=run_id, everything=everything)
+
+
+def layout_of_export(conn: psycopg.Connection[Any], run_id: UUID) -> dict[str, Any] | None:
+    """What `source_layout` is of a run that was told, for whoever imports; None of one that was not."""
+    (known,) = rows_of(conn, "layout_of_export", run_id=run_id)
+    layout: dict[str, Any] | None = known["source_layout"]
+    return layout
 
 
 def source_layout(conn: psycopg.Connection[Any], run_id: UUID) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def _lost(grammar: Grammar, text: bytes, start: int, across: int) -> Iterator[Re
     window = text[start : across + _BYTES]
     ends: set[int] = set()
     for code, end in islice(grammar.closed_ends(window, 0), _PLACES):
-        # The window's end is no end of a record, unless it is the file's.
-        if end is None or end in ends or (end == len(window) < len(text) - start):
+        # Behind the window's end stands no record that could bear it out.
+        if end is None or end in ends or end == len(window):
             continue
         ends.add(end)
         if _lead_across(grammar, window, end, across - start) is None:

@@ -16,13 +16,15 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _OPENING = 1 << 20
 
 
-def reading_of_export(path: str | os.PathLike[str], reading: Reading, layout: Mapping[str, Any]) -> Reading:
-    """Return `reading` with what `layout`, that of the run exported from, says of the copy and nobody else has.
+def reading_of_export(path: str | os.PathLike[str], reading: Reading, layout: Mapping[str, Any] | None) -> Reading:
+    """Return `reading` with what nobody has said of the copy and `layout` does, that of the run it was exported from.
 
     The vendor's encoding is that of a copy whose bytes are not UTF-8: to find it out again is a guess among those that
     give every byte a character. Delimiter and quote are the vendor's where the first line has them between its cells,
     as exports are written. What cannot be opened is left to whoever reads it.
     """
+    if layout is None:
+        return reading
     try:
         with Path(path).open("rb") as file:
             opening = file.read(_OPENING)

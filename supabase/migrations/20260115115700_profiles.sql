@@ -123,6 +123,7 @@ select
     r.publish_seq,
     r.replays,
     array(select jsonb_array_elements_text(r.source_layout -> 'columns')) as header,
+    r.source_layout,
     coalesce(chunks.records, 0) as records,
     coalesce(chunks.rejected, 0) as rejected,
     columns.filled,
@@ -154,6 +155,7 @@ where r.source_layout is not null;
 
 comment on view ingest.v_run_profiles is 'What the file of each run looks like: header, counts and sums; no cell of it.';
 comment on column ingest.v_run_profiles.header is 'Names of the columns in their order, redacted and each of them once.';
+comment on column ingest.v_run_profiles.source_layout is 'The file''s columns, redacted, and its delimiter, quote and encoding.';
 comment on column ingest.v_run_profiles.records is 'Records of the chunks that are landed.';
 comment on column ingest.v_run_profiles.rejected is 'Rejects among them.';
 comment on column ingest.v_run_profiles.filled is 'For each column of the header, how many records have more than white space there.';

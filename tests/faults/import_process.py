@@ -163,7 +163,7 @@ def process_state(pid: int) -> str | None:
     """Return the kernel's letter for what a process does (T stopped, Z dead), None when it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter when it goes while it is read
         return None
     return stat.rpartition(")")[2].split()[0]
 

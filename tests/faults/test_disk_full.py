@@ -17,8 +17,8 @@ from plaintiff_moat.ledger.connect import Database, connect
 from plaintiff_moat.ledger.embedded import EmbeddedServer
 
 _CHUNK_BYTES = 20_000
-_RECORDS = 2_000
-_LEFT = 400_000  # less than half of what the records take
+_RECORDS = 4_000
+_LEFT = 900_000  # more than two landings side by side reserve at first, about half of what the records take
 
 
 def _assert_no_data_is_quoted(ended: Ended, log: Path) -> None:

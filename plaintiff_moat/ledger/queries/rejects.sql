@@ -43,6 +43,11 @@ where held.import_run_id = %(run_id)s::uuid
     )
 order by held.row_number
 
+-- name: layout_of_export
+select p.source_layout
+from ingest.v_run_profiles as p
+where p.import_run_id = %(run_id)s::uuid
+
 -- name: source_layout
 select
     r.source_layout,
