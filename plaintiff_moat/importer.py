@@ -24,7 +24,7 @@ from plaintiff_moat.ledger.connections import Connections
 from plaintiff_moat.ledger.leases import Lease
 from plaintiff_moat.ledger.migrate import require_migrated
 from plaintiff_moat.ledger.patience import PATIENCE_SECONDS
-from plaintiff_moat.ledger.rejects import layout_of_export, require_replayable
+from plaintiff_moat.ledger.rejects import layout_of_export, replayed_rejects, require_replayable
 from plaintiff_moat.ledger.runs import (
     beside_delivery,
     completed_of_batch,
@@ -211,8 +211,8 @@ class Importer:
         if replaces is not None:
             replaced = self._ledger.do(lambda conn: run_to_replace(conn, replaces, *delivery.identity))
         terms = Terms(delivery, expected, replaced)
+        rejects = delivery.rejects()
         if (replayed := delivery.replays) is not None:
-            rejects = delivery.rejects()
             self._ledger.do(lambda conn: require_replayable(conn, replayed, *delivery.identity, rejects))
         with self._worker.at_work() as worker_id, self._claimed(delivery, worker_id, unattended) as (claim, lease):
             _log.info("run %s of %s: %s, attempt %s", claim.run_id, delivery.filename, claim.status, claim.attempt)
@@ -228,6 +228,7 @@ class Importer:
                 self._relate(claim.run_id, replaced, replayed)
         standing = None if claim.run_id is None else self._ledger.do(partial(run, run_id=claim.run_id))
         beside = self._ledger.do(lambda conn: beside_delivery(conn, *delivery.identity))
+        unreferred = delivery.scan.records - len(rejects)
         return ImportSummary.of_run(
             delivery,
             claim.status,
@@ -236,6 +237,7 @@ class Importer:
             beside=beside,
             control_totals=terms.require(standing, tally.measured),
             drift=drift,
+            replayed=self._ledger.do(lambda conn: replayed_rejects(conn, replayed, unreferred)),
             dry_run=False,
             seconds=time.monotonic() - started,
         )

@@ -16,7 +16,7 @@ from plaintiff_moat.expected import NOTHING, Expected, expected_of
 from plaintiff_moat.ledger.claims import ClaimStatus
 from plaintiff_moat.ledger.connect import Database, connect, resolve
 from plaintiff_moat.ledger.migrate import require_migrated
-from plaintiff_moat.ledger.rejects import layout_of_export, require_replayable
+from plaintiff_moat.ledger.rejects import layout_of_export, replayed_rejects, require_replayable
 from plaintiff_moat.ledger.runs import (
     beside_delivery,
     count_active_keys,
@@ -97,8 +97,10 @@ def _previewed(
 ) -> ImportSummary:
     with connect(database) as conn:
         require_migrated(conn)
+        rejects = delivery.rejects()
         if delivery.replays is not None:
-            require_replayable(conn, delivery.replays, *delivery.identity, delivery.rejects())
+            require_replayable(conn, delivery.replays, *delivery.identity, rejects)
+        replayed = replayed_rejects(conn, delivery.replays, delivery.scan.records - len(rejects))
         live = live_run_of_delivery(conn, *delivery.identity)
         delivery.require_same_part(reader_of_delivery(conn, *delivery.identity))
     tally = Tally()
@@ -150,6 +152,7 @@ def _previewed(
         beside=beside,
         control_totals=terms.require(counts, whole),
         drift=drift,
+        replayed=replayed,
         dry_run=True,
         seconds=time.monotonic() - started,
     )

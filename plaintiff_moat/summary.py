@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from plaintiff_moat.delivery import Delivery
+    from plaintiff_moat.ledger.rejects import Replayed
     from plaintiff_moat.rows.measure import Measure
     from plaintiff_moat.source.dialect import Dialect
 
@@ -94,9 +95,9 @@ class ImportSummary:
     `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same batch with other
     bytes, if any; `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt`
     above 1 continued a run of which earlier attempts had landed `landed_before` records. `replays` is the run whose
-    rejects the records stand for. `total_amount` is the sum of all amounts of the file, duplicates and rejects
-    included, `control_totals` what was expected of it beside what was found, and `drift` how it differs from those
-    before it.
+    rejects the records stand for, `replayed` how many of those are fixed now; both are None for any other file.
+    `total_amount` is the sum of all amounts of the file, duplicates and rejects included, `control_totals` what was
+    expected of it beside what was found, and `drift` how it differs from those before it.
     """
 
     filename: str
@@ -127,6 +128,7 @@ class ImportSummary:
     attempt: int | None
     landed_before: int
     replays: UUID | None
+    replayed: "Replayed | None"
     total_amount: Decimal | None
     control_totals: ControlTotals | None
     drift: tuple[Drift, ...]
@@ -142,6 +144,7 @@ class ImportSummary:
         beside: Mapping[str, Any],
         control_totals: ControlTotals | None,
         drift: tuple[Drift, ...],
+        replayed: "Replayed | None",
         dry_run: bool,
         seconds: float,
     ) -> "ImportSummary":
@@ -180,6 +183,7 @@ class ImportSummary:
             attempt=counts.get("attempt"),
             landed_before=counts.get("rows_fetched", 0) - tally.records if takes_in else 0,
             replays=counts.get("replays"),
+            replayed=replayed,
             total_amount=counts.get("found_total"),
             control_totals=control_totals,
             drift=drift,
@@ -214,6 +218,7 @@ class ImportSummary:
             warnings={},
             replaces=run["replaces"],
             replays=run["replays"],
+            replayed=None,
             other_delivery=beside["other_delivery"],
             predecessor=beside["predecessor"],
             predecessor_undone=beside["predecessor_undone"],

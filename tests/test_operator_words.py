@@ -1,6 +1,7 @@
 """What an operator reads on a day when something went wrong: each sentence is true, and says what to know next."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_a_file_that_was_undone_is_said_to_be_imported_again(
 @pytest.mark.usefixtures("small_chunks")
 def test_a_run_that_failed_is_said_to_be_continued(database: Database, csv_file: CsvFile, run_moat: RunMoat) -> None:
     """Dry run and import say that they go on with the run, and how much of it an earlier attempt had landed."""
-    path = csv_file("a.csv", [f"P{number:03}" for number in range(60)])
+    path = csv_file("a.csv", ["", *(f"P{number:03}" for number in range(59))])
 
     def interrupt(step: Progress) -> None:
         if step.done > 20:
@@ -60,9 +61,15 @@ def test_a_run_that_failed_is_said_to_be_continued(database: Database, csv_file:
         import_file(path, database, workers=1, on_progress=interrupt)
     run = preview_file(path, database).run_id
     assert f"--commit continues run {run}" in run_moat("import", str(path)).output
-    summary = json.loads(run_moat("import", str(path), "--commit", "--json").output)
-    assert (summary["run_id"], summary["status"], summary["attempt"]) == (str(run), "completed", 2)
-    assert 20 < summary["landed_before"] < 60
+    said = run_moat("import", str(path), "--commit").output
+    before = re.search(rf"completed: run {run}, continued by attempt 2: ([0-9]+) records were landed before\n", said)
+    assert before
+    assert 20 < int(before[1]) < 60
+    assert re.search(r"\n  failed +1\n", said)
+    told = (
+        f"  of the {60 - int(before[1])} records that this attempt read (all that failed: moat show RUN --rejects):\n"
+    )
+    assert said.endswith(f"{told}    none failed\n" + said.splitlines(keepends=True)[-1])
 
 
 def test_a_folder_names_what_it_left_and_a_dry_run_what_would_be(csv_file: CsvFile, run_moat: RunMoat) -> None:

@@ -279,10 +279,16 @@ def test_the_commands_tell_what_is_fixed(
 ) -> None:
     """Import, show, trace and verify, in words."""
     run = str(parent["id"])
-    fixed = saved(tmp_path / "fixed.csv", corrected(exported(conn, parent, delivered))[:-1])
+    records = corrected(exported(conn, parent, delivered))[:-1]
+    added = records[0] | {"Plaintiff Name": "Eve", "moat_reject": ""}
+    fixed = saved(tmp_path / "fixed.csv", [*records, added])
     asked = ("import", fixed, "--source-system", "acme", "--replays", run[:8])
-    assert f"would replay rejects of run {run}" in run_moat(*asked).output
-    assert f"replays rejects of run {run}" in run_moat(*asked, "--commit").output
+    dry = run_moat(*asked).output
+    assert f"would replay rejects of run {run}\n  0 rejects of run {run} fixed so far, 18 outstanding\n" in dry
+    said = run_moat(*asked, "--commit").output
+    assert f"  replays rejects of run {run}\n  17 rejects of run {run} fixed, 1 outstanding\n" in said
+    for told in (dry, said):
+        assert "  warning: 1 record stands for no reject: its reference is empty or cannot be read\n" in told
     shown = json.loads(run_moat("show", run, "--json").output)
     assert (shown["rejects_fixed"], shown["rejects_outstanding"], shown["rows_errored"]) == (17, 1, 18)
     child = run_moat("import", fixed, "--source-system", "acme", "--replays", run, "--commit", "--json")

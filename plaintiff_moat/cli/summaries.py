@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from plaintiff_moat.cli.output import show_json
-from plaintiff_moat.cli.terminal import harmless
+from plaintiff_moat.cli.terminal import counted, harmless
 from plaintiff_moat.errors import MoatError
 from plaintiff_moat.expected import ControlTotals
 from plaintiff_moat.folder import Outcome
@@ -122,13 +122,25 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
     if summary.replaces:
         click.echo(f"  {'would replace' if summary.dry_run else 'replaces'} run {summary.replaces}")
     if summary.replays:
-        click.echo(f"  {'would replay' if summary.dry_run else 'replays'} rejects of run {summary.replays}")
+        _show_replay(summary)
     if summary.other_delivery and summary.other_delivery != summary.replaces:
         click.echo(
             f"  run {summary.other_delivery} is of the same batch with other bytes, and stays active;"
             f" --replaces {summary.other_delivery} puts this file in its place"
         )
     click.echo(f"  {summary.seconds:.2f} s")
+
+
+def _show_replay(summary: ImportSummary) -> None:
+    """Whose rejects the file stands for, how they stand now, and the records that stand for none."""
+    click.echo(f"  {'would replay' if summary.dry_run else 'replays'} rejects of run {summary.replays}")
+    if summary.replayed:
+        so_far = " so far" if summary.dry_run else ""
+        fixed = counted(summary.replayed.fixed, "reject")
+        click.echo(f"  {fixed} of run {summary.replays} fixed{so_far}, {summary.replayed.outstanding:,} outstanding")
+        if alone := summary.replayed.unreferred:
+            stand, are = ("stands", "its reference is") if alone == 1 else ("stand", "their references are")
+            click.echo(f"  warning: {counted(alone, 'record')} {stand} for no reject: {are} empty or cannot be read")
 
 
 def _headline(summary: ImportSummary) -> str:
@@ -168,10 +180,20 @@ def _show_counts(summary: ImportSummary) -> None:
     if summary.outdone:
         told = ", ".join(f"{name} ({filled} fills it)" for name, filled in summary.outdone.items())
         click.echo(f"  columns in whose place another one is taken, kept in extra: {told}")
+    _show_doubts(summary)
+
+
+def _show_doubts(summary: ImportSummary) -> None:
+    """The warnings and the failed records, of a run that was continued those of its last attempt."""
+    if summary.landed_before and (summary.warnings or summary.rows_errored):
+        read_now = counted(summary.rows_fetched - summary.landed_before, "record")
+        click.echo(f"  of the {read_now} that this attempt read (all that failed: moat show RUN --rejects):")
     for code, count in summary.warnings.items():
         click.echo(f"  warning {code:<24}{count:>6,}")
+    if summary.landed_before and summary.rows_errored and not summary.first_rejects:
+        click.echo("    none failed")
     if summary.first_rejects:
-        more = summary.rows_errored > len(summary.first_rejects)
+        more = summary.rows_errored > len(summary.first_rejects) and not summary.landed_before
         click.echo(f"  failed records{', the first of them (all: moat show RUN --rejects)' if more else ''}:")
     alike: dict[tuple[str, str], list[str]] = {}
     for reject in summary.first_rejects:

@@ -1,6 +1,7 @@
 """Rejects in the ledger: which there are, what of them is exported, and which run's a file may stand for."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +11,27 @@ from plaintiff_moat.ledger.evidence import stream
 from plaintiff_moat.ledger.runs import Row, live_run_of_delivery, rows_of
 
 __all__ = [
+    "Replayed",
     "layout_of_export",
     "reject_counts",
     "rejects_of_run",
     "rejects_to_export",
+    "replayed_rejects",
     "require_replayable",
     "source_layout",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The rejects of a run that a file replays: how many are `fixed`, by whichever file, and how many `outstanding`.
+
+    `unreferred` records of the file name no reject; they are taken in all the same.
+    """
+
+    fixed: int
+    outstanding: int
+    unreferred: int
 
 
 def require_replayable(
@@ -43,6 +58,14 @@ def require_replayable(
 def reject_counts(conn: psycopg.Connection[Any], run_id: UUID) -> Row:
     """How many rejects the run has, how many of them are `fixed`, and how many `outstanding`."""
     return rows_of(conn, "reject_counts", run_id=run_id)[0]
+
+
+def replayed_rejects(conn: psycopg.Connection[Any], run_id: UUID | None, unreferred: int) -> Replayed | None:
+    """How the rejects of the run stand that a file replays, `unreferred` of whose records name none; None of no run."""
+    if run_id is None:
+        return None
+    counts = reject_counts(conn, run_id)
+    return Replayed(counts["fixed"], counts["outstanding"], unreferred)
 
 
 def rejects_of_run(conn: psycopg.Connection[Any], run_id: UUID) -> list[Row]:
