@@ -274,6 +274,27 @@ def test_without_the_file_nothing_redacted_is_shown(
     assert not (tmp_path / "none.csv").exists()
 
 
+def test_an_export_of_nothing_is_said_and_leaves_no_file(
+    database: Database, conn: psycopg.Connection, csv_file: Callable[..., Path], run_moat: Callable[..., Result]
+) -> None:
+    """Of a run without rejects, and of one whose rejects are all fixed."""
+    path = csv_file("a.csv", ["Ada"], "Ben,b@example.com,CV-1,n/a,2024-05-01,")
+    whole = import_file(csv_file("b.csv", ["Cyd"]), database).run_id
+    run = import_file(path, database).run_id
+    target = path.with_name("out.csv")
+    (record,) = exported(conn, find_run(conn, str(run)))
+    fixed = saved(path.with_name("fixed.csv"), [record | {"Judgment Amount": "1.00"}])
+    import_file(fixed, database, replays=run)
+    for asked, said in (
+        (whole, "has no rejects; no file was written"),
+        (run, "has 1 reject, all fixed: --all exports them; no file was written"),
+    ):
+        nothing = run_moat("rejects", asked, "-o", target)
+        assert (nothing.exception, nothing.output) == (None, f"moat: run {asked} {said}\n")
+        assert not target.exists()
+    assert "1 reject of run" in run_moat("rejects", run, "--all", "-o", target).output
+
+
 def test_the_commands_tell_what_is_fixed(
     delivered: Path, parent: dict[str, Any], run_moat: Callable[..., Result], conn: psycopg.Connection, tmp_path: Path
 ) -> None:

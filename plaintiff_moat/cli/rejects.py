@@ -45,10 +45,11 @@ def rejects(
     """Export the failed records of RUN in the vendor's columns, to be corrected in a spreadsheet.
 
     Without --file the cells are those that the ledger holds, which are redacted. The corrected file comes back by
-    moat import FILE --replays RUN --commit.
+    moat import FILE --replays RUN --commit. Where there is nothing to export, no file is written.
     """
     if file is not None and target is None:
         raise click.UsageError("--file exports the cells as they were sent: name the file to write with -o")
+    from plaintiff_moat.ledger.rejects import reject_counts
     from plaintiff_moat.ledger.runs import find_run
     from plaintiff_moat.rejects import export_rejects
     from plaintiff_moat.source import Reading
@@ -66,6 +67,13 @@ def rejects(
                     everything=everything,
                 )
             )
+        if not exported.records:
+            if target is not None:
+                target.unlink(missing_ok=True)
+            held = ledger.do(partial(reject_counts, run_id=record["id"]))["rejects"]
+            none = f"{counted(held, 'reject')}, all fixed: --all exports them" if held else "no rejects"
+            click.echo(f"moat: run {record['id']} has {none}{'; no file was written' if target else ''}", err=True)
+            return
     click.echo(f"moat: {counted(exported.records, 'reject')} of run {record['id']}", err=True)
     if exported.redacted:
         click.echo(
