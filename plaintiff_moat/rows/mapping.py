@@ -15,6 +15,7 @@ __all__ = ["BoundMapping", "Mapping", "require_names"]
 
 HEADING_COLUMNS: Final = 2  # known columns that make a row a header: one cell may be a value that looks like one
 SHOWN: Final = 40  # columns of a header that an error message lists
+_OWN_MAPPING: Final = "; `moat inspect FILE -o mapping.toml` writes a mapping to correct"
 _LIKE_A_VALUE: Final = re.compile(r"@|[0-9]{3}")
 
 
@@ -76,7 +77,7 @@ class Mapping:
             raise BadInput(
                 f"mapping '{self.name}' identifies records by {', '.join(self.identity)}, and no column of the file "
                 f"gives any of them; found: {_shown(header)}; expected one of {_expected(self, self.identity)}"
-                f"{_nearest(self, self.identity, header)}; name another identity or another mapping"
+                f"{_nearest(self, self.identity, header)}; name another identity or another mapping{_OWN_MAPPING}"
             )
 
     def spellings(self, column: str) -> tuple[str, ...]:
@@ -136,7 +137,7 @@ def _ambiguous(column: str, found: Sequence[int], header: Sequence[str]) -> str:
 
 def _nameless(mapping: Mapping, header: Sequence[str], *, known: bool) -> str:
     hint = _nearest(mapping, ("plaintiff_name",), header)
-    first = "" if known or hint else "; is the first line a header?"
+    first = _OWN_MAPPING if known or hint else "; is the first line a header?"
     return (
         f"no column gives plaintiff_name under mapping '{mapping.name}': found {_shown(header)}; "
         f"expected one of {_expected(mapping, ('plaintiff_name',))}{hint}{first}"

@@ -93,7 +93,9 @@ def test_a_header_without_a_name_says_what_was_found_and_what_is_near():
     text = str(refusal.value)
     assert "'Plantiff Name', 'Index Number'" in text
     assert "expected one of 'Plaintiff Name'" in text
-    assert "did you mean 'Plaintiff Name'?" in text
+    assert text.endswith(
+        "did you mean 'Plaintiff Name'?; `moat inspect FILE -o mapping.toml` writes a mapping to correct"
+    )
 
 
 def test_a_file_without_a_header_is_guessed_and_its_values_are_not_shown():
@@ -101,7 +103,7 @@ def test_a_file_without_a_header_is_guessed_and_its_values_are_not_shown():
     with pytest.raises(BadInput) as refusal:
         load_mapping("generic").bind(["Ada", "ada@example.com", "212-555-0143", "123-45-6789"])
     text = str(refusal.value)
-    assert "is the first line a header?" in text
+    assert text.endswith("is the first line a header?")
     assert "ada@example.com" not in text
     assert "555-0143" not in text
     assert "6789" not in text
