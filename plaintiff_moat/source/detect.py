@@ -21,7 +21,9 @@ _FITS, _MAY_FIT = 0.9, 0.5
 _LINES_JUDGED = 200
 _FEWEST_LINES = 2
 _ENCLOSED = re.compile(rb"""(?:\A|[,;\t|])(["'])(?:(?!\1)[^\r\n]|\1\1)*+\1(?=[,;\t|]|\Z)""")
-_QUOTED = rb"'(?:[^']|'')*+'"
+_QUOTED = re.compile(rb'"(?:[^"]|"")*+"')
+# An apostrophe encloses a cell or is none of a quote: that of O'Brien is not paired with the next one.
+_QUOTED_SINGLY = re.compile(rb"(?<![^,;\t|\r\n\xbf])'(?:[^']|'')*+'(?=[,;\t|\r\n]|\Z)")
 _LONE_CR = re.compile(rb"\r(?!\n)(?!\Z)")
 
 
@@ -35,10 +37,29 @@ def detect_text(name: str, opening: bytes, reading: Reading) -> Dialect:
     text = TextDecoder(Dialect(encoding=encoding)).text(opening, final=False)
     returns = b"\r" in text and (b"\n" not in text or _LONE_CR.search(text) is not None)
     if returns and b"\n" in text:
-        quotes = ('"', "'") if reading.quote is None else (reading.quote,)
-        outside = [re.sub(_QUOTED.replace(b"'", quote.encode()), b"", text) for quote in quotes if quote]
+        outside = [quoted.sub(b"", text) for quoted in _quoted(reading)]
+        if any(_is_converted_twice(rest) for rest in (text, *outside)):
+            raise BadInput(
+                f"{name}: expected lines that end with LF, CRLF or CR, found CR CR LF: its line ends were converted"
+                " twice; ask the vendor for it again, or convert them to CRLF"
+            )
         returns = any(b"\n" not in rest and b"\r" in rest for rest in outside)
     return Dialect(encoding=encoding, line_end="\r" if returns else "\n")
+
+
+def _quoted(reading: Reading) -> tuple[re.Pattern[bytes], ...]:
+    """What may be within quotes."""
+    if reading.quote is None:
+        return _QUOTED, _QUOTED_SINGLY
+    if reading.quote == "'":
+        return (_QUOTED_SINGLY,)
+    quote = re.escape(reading.quote).encode()
+    return (re.compile(_QUOTED.pattern.replace(b'"', quote)),) if quote else ()
+
+
+def _is_converted_twice(text: bytes) -> bool:
+    ends = text.count(b"\r\r\n")
+    return 0 < 2 * ends == text.count(b"\r") and ends == text.count(b"\n")
 
 
 def detect_dialect(name: str, opening: bytes, reading: Reading, text: Dialect, heads: Heads) -> tuple[Dialect, Header]:

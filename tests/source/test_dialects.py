@@ -119,6 +119,8 @@ def test_cr_ends_lines_only_where_lf_does_not(tmp_path):
     assert (cells_of(mixed), rejects_of(mixed)) == ([("3", "z")], [(2, 2, "MALFORMED_RECORD")])
     returns = load(tmp_path / "returns.csv", b'a,b\r1,"x\ny"\r2,"x\ry"\r3,z\r')
     assert cells_of(returns) == [("1", "x\ny"), ("2", "x\ry"), ("3", "z")]
+    names = load(tmp_path / "names.csv", b"plaintiff's,b\nO'Brien,\"x\ry\"")
+    assert cells_of(names) == [("O'Brien", "x\ry")]
     late = b"a,b\r" + b"1,x\r" * 300_000 + b"2,y\n3,z\r"
     assert rejects_of(load(tmp_path / "late.csv", late)) == [(300_002, 300_002, "MALFORMED_RECORD")]
 

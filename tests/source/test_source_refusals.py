@@ -43,6 +43,7 @@ def refusal_of(path, content: bytes | None = None) -> str:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "old Excel workbook"),
         (b'"name,amount\nx,1\n', "line 1 damaged"),
         (b'na"me,amount\nx,1\n', "line 1 damaged at column 1"),
+        (b'name,amount\r\r\n"x\n",1\r\r\n', "found CR CR LF"),
         (b"caf\xff\xfe\x80,amount\nx,1\n", "a header in UTF-8"),
     ],
 )
