@@ -115,7 +115,8 @@ def _write(
     try:
         if dialect.text_encoding != dialect.encoding:
             text.write("\ufeff")  # by which everybody knows UTF-16
-        writer.writerow([neutralised(name) for name in (*header, *appended_columns(header))])
+        named = [name if name.strip() else label for name, label in zip(header, labels(header), strict=True)]
+        writer.writerow([neutralised(name) for name in (*named, *appended_columns(header))])
         for reject, content in rejects:
             about = (reject.error_code, reject.error_message, str(reject.line), content.raw or "")
             cells = (*(cell or "" for cell in content.cells), *about, reference(run_id, reject.row_number))

@@ -83,7 +83,6 @@ def test_a_header_of_another_table_is_refused_wherever_it_stands(tmp_path):
         ("Plaintiff Name,Case Number,Contact Email,Contact Email", "found one name for columns 3 and 4 "),
         ("Plaintiff Name,Case Number,Notes,Notes", "found one name for columns 3 and 4 "),
         ("Plaintiff Name,Case Number,,Notes", "found none for column 3 "),
-        ("Plaintiff Name,Case Number,Notes,", "found none for column 4 "),
         ("Plaintiff Name,Case Number,plaintiff name,Notes", "more than one column for plaintiff_name"),
     ],
 )

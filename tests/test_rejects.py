@@ -373,6 +373,24 @@ def test_an_export_of_a_run_that_was_never_described_has_its_columns_by_name(
     assert (record["Judgment Amount"], record["line"], record["reject"]) == ("n/a", "2", f"{summary.run_id}:1")
 
 
+def test_a_last_column_without_a_name_is_called_by_its_place_and_comes_back(
+    database: Database, conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    """As a file has whose every line ends with a delimiter; what stands in it is kept in extra."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"Plaintiff Name,Amount,\nAda,1.00,\nBen,n/a,late\n")
+    summary = import_file(path, database)
+    assert (counts(summary), summary.unmapped) == ((2, 1, 0, 1), ("column 3",))
+    run = find_run(conn, str(summary.run_id))
+    for file in (path, None):
+        (record,) = exported(conn, run, file)
+        assert list(record)[:4] == ["Plaintiff Name", "Amount", "column 3", "error_code"]
+    fixed = import_file(saved(tmp_path / "b.csv", [record | {"Amount": "2.00"}]), database, replays=run["id"])
+    assert (counts(fixed), outstanding(conn, run)) == ((1, 1, 0, 0), (1, 0))
+    extras = "select plaintiff_name, extra ->> 'column 3' from ingest.v_plaintiffs"
+    assert set(conn.execute(extras)) == {("Ada", None), ("Ben", "late")}
+
+
 @pytest.mark.parametrize(
     ("encoding", "delimiter", "names"),
     [

@@ -114,9 +114,15 @@ class BoundMapping:
 
 
 def require_names(header: Sequence[str]) -> None:
-    """Raise BadInput unless every column has a name of its own, by which `extra` and messages call it."""
+    """Raise BadInput unless every column has a name of its own, by which `extra` and messages call it.
+
+    The last columns may be without one: a delimiter ends each line, or a spreadsheet was wider than its table. They are
+    called by their place.
+    """
     seen: dict[str, int] = {}
-    for position, column in enumerate((cell.strip() for cell in header), 1):
+    names = [cell.strip() for cell in header]
+    named = max((position for position, column in enumerate(names, 1) if column), default=0)
+    for position, column in enumerate(names[:named], 1):
         if not column:
             raise BadInput(
                 f"expected a name for every column, found none for column {position} of {_shown(header)}; name it"
