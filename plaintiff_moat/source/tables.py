@@ -14,10 +14,12 @@ __all__ = ["Tables"]
 # A table begins behind a blank line; in a file that has one behind every record, so many are looked at.
 _LOOKS = 1000
 _BLANK_BYTES = 3
+# So many lines of one filled cell may stand between the blank line and the header: what the table is, and of when.
+_TITLES = 3
 
 
 class Tables:
-    """Looks at the records behind blank lines; `check` is given every run in order."""
+    """Looks at the records behind blank lines, and behind titles there; `check` is given every run in order."""
 
     def __init__(self, name: str, dialect: Dialect, header: Header, heads: Heads) -> None:
         self._name = name
@@ -27,25 +29,42 @@ class Tables:
         self._grammar = Grammar(dialect, len(header.cells))
         self._before = b"\n"
         self._looks = _LOOKS
+        self._titles = 0  # at the end of the run before
 
     def check(self, run: Run) -> None:
-        """Raise BadInput when a record behind a blank line is a header that the mapping knows, and not this file's."""
+        """Raise BadInput for a header that the mapping knows, and not this file's, behind a blank line or its title."""
         before, self._before = self._before, (self._before + run.data[-_BLANK_BYTES:])[-_BLANK_BYTES:]
+        titles, self._titles = self._titles, 0
         if run.damage or self._looks <= 0:
             return
         starts = run.starts - run.start
-        text = None
-        for start in _behind_blank_lines(before, np.frombuffer(run.data, np.uint8), starts)[: self._looks]:
+        behind = _behind_blank_lines(before, np.frombuffer(run.data, np.uint8), starts)
+        if not behind and not titles:
+            return
+        text = bytes(run.data)
+        if titles and starts.size:
+            self._check_record(run, text, starts, 0, titles)
+        for record in np.searchsorted(starts, np.array(behind[: self._looks], np.int64)).tolist():
             self._looks -= 1
-            text = bytes(run.data) if text is None else text
-            cells, _, _ = self._grammar.cells(text, start)
-            shown = [cell.decode(self._encoding, "replace") for cell in cells]
-            if tuple(cells) != self._header.cells and self._heads(shown):
-                line = run.first_line + int(np.searchsorted(run.newlines, run.start + start))
-                raise BadInput(
-                    f"{self._name}: expected one table, found the header of another in line {line}, of {len(cells)} "
-                    f"columns where the first has {len(self._header.cells)}; save each table as a file of its own"
-                )
+            self._check_record(run, text, starts, record, 0)
+
+    def _check_record(self, run: Run, text: bytes, starts: Positions, record: int, titles: int) -> None:
+        """Look at a record behind so many titles, and where it is one itself, at the next, be it of the next run."""
+        start = int(starts[record])
+        cells, _, _ = self._grammar.cells(text, start)
+        shown = [cell.decode(self._encoding, "replace") for cell in cells]
+        if tuple(cells) != self._header.cells and self._heads(shown):
+            line = run.first_line + int(np.searchsorted(run.newlines, run.start + start))
+            raise BadInput(
+                f"{self._name}: expected one table, found the header of another in line {line}, of {len(cells)} "
+                f"columns where the first has {len(self._header.cells)}; save each table as a file of its own"
+            )
+        if titles == _TITLES or sum(bool(cell.strip()) for cell in cells) > 1:
+            return
+        if record + 1 < starts.size:
+            self._check_record(run, text, starts, record + 1, titles + 1)
+        else:
+            self._titles = titles + 1
 
 
 def _behind_blank_lines(before: bytes, block: Bytes, starts: Positions) -> list[int]:

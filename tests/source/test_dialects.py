@@ -197,16 +197,19 @@ def test_damage_in_every_dialect_is_accounted_for(tmp_path, body, delimiter, quo
 
 
 def test_a_second_table_is_refused(tmp_path):
-    """Behind a blank line, the header of another table ends the reading: its records would be shifted."""
+    """Behind a blank line and its title, the header of another table ends the reading: its records would be shifted."""
 
     def heads(cells):
         return "name" in cells
 
-    (tmp_path / "two.csv").write_bytes(b"name,city\nx,y\n\r\ncity,name\ny,x\n")
-    with pytest.raises(BadInput, match="header of another in line 4"):
-        scan(tmp_path / "two.csv", heads=heads)
-    with patch.object(boundaries, "_WINDOW", 3), pytest.raises(BadInput, match="header of another in line 4"):
-        scan(tmp_path / "two.csv", heads=heads)
+    for title, line in ((b"", 4), (b"Others\n", 5), (b"Others,,\r\n,as of May\n", 6)):
+        (tmp_path / "two.csv").write_bytes(b"name,city\nx,y\n\r\n" + title + b"city,name\ny,x\n")
+        for window in (3, 1 << 20):
+            with (
+                patch.object(boundaries, "_WINDOW", window),
+                pytest.raises(BadInput, match=f"header of another in line {line}"),
+            ):
+                scan(tmp_path / "two.csv", heads=heads)
     (tmp_path / "one.csv").write_bytes(b"Report of May 2026\n\nname,city\nx,y\n\nname,city\nz,y\n")
     scanned = scan(tmp_path / "one.csv", heads=heads)
     assert (scanned.header, scanned.header_line, scanned.records) == (("name", "city"), 3, 3)
