@@ -2,6 +2,7 @@
 
 import lzma
 import os
+import stat
 import struct
 import zipfile
 import zlib
@@ -35,7 +36,7 @@ class Member:
 
 
 class Archive:
-    """A zip archive. Folders, and what macOS adds to each file, are left out of its members.
+    """A zip archive. Folders, symbolic links, and what macOS adds to each file, are left out of its members.
 
     Raises BadInput for one with a damaged directory, more entries than the limit, members that share bytes, a name that
     two members have, or anything before its first member or behind its end: that could be another archive.
@@ -57,6 +58,8 @@ class Archive:
         self._check_apart(infos)
         if not is_all or min((info.header_offset for info in infos), default=0) > 0:
             raise self._damaged("bytes that are none of its")
+        if any("\0" in info.orig_filename for info in infos):
+            raise self._damaged("a member with a NUL in its name")
         files = [info for info in infos if not _is_left_out(info)]
         self.members = [Member(number, info.filename, info) for number, info in enumerate(files, 1)]
         if any(count > 1 for count in Counter(member.name for member in self.members).values()):
@@ -126,7 +129,8 @@ def shown(name: str) -> str:
 
 def _is_left_out(info: zipfile.ZipInfo) -> bool:
     last = info.filename.rsplit("/", 1)[-1]
-    return info.is_dir() or info.filename.startswith("__MACOSX/") or last == ".DS_Store"
+    is_link = stat.S_ISLNK(info.external_attr >> 16)  # where programs of Unix keep the mode
+    return info.is_dir() or is_link or info.filename.startswith("__MACOSX/") or last == ".DS_Store"
 
 
 def _declared(packed: BinaryIO) -> tuple[int, int, bool]:

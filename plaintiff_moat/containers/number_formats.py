@@ -11,14 +11,19 @@ from typing import Final
 
 __all__ = ["BUILT_IN", "Format", "as_text", "format_of"]
 
-# Numbers of the formats that need no definition: dates, times, elapsed times; 27-36 and 50-58 are dates of East Asia.
+# Numbers of the formats that need no definition: dates, times, elapsed times; 27-36 and 50-58 are dates and times of
+# East Asia, which of them is another question in every language.
 BUILT_IN: Final = {
-    **dict.fromkeys((*range(14, 18), *range(27, 37), *range(50, 59)), "yyyy-mm-dd"),
+    **dict.fromkeys(range(14, 18), "yyyy-mm-dd"),
+    **dict.fromkeys((*range(27, 37), *range(50, 59)), "yyyy-mm-dd h:mm"),
     **dict.fromkeys((18, 19, 20, 21, 45, 47), "h:mm:ss"),
     22: "yyyy-mm-dd h:mm",
     46: "[h]:mm:ss",
 }
 _NO_CONTENT: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
+# As XML Schema writes a double. Python takes underscores and the digits of every script as well.
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_ISO_DAY: Final = len("yyyy-mm-dd")
 _ZEROS: Final = re.compile(r"0[0 -]*0")
 _SPREADSHEET_DIGITS: Final = 15  # what a spreadsheet keeps of a number and shows in its formula bar
 _FALSE_LEAP_DAY: Final = 60  # 29 February 1900, which was no day: serials before it are one day later
@@ -27,7 +32,7 @@ _MIDNIGHT_1904: Final = datetime(1904, 1, 1)  # noqa: DTZ001
 _SECONDS: Final = 86_400
 
 Format = str | None
-"""`date`, `time`, `elapsed`, a template of zeros such as `00000` or `000-00-0000`, or None for a plain number."""
+"""`day`, `date`, `time`, `elapsed`, zeros such as `00000` or `000-00-0000` in which digits stand, None for a number."""
 
 
 def format_of(code: str) -> Format:
@@ -41,20 +46,23 @@ def format_of(code: str) -> Format:
         return None
     if re.search(r"\[[hms]+\]", bare):
         return "elapsed"
+    has_time = re.search("[hs]", bare) is not None
     if re.search("[yd]", bare):
-        return "date"
-    if re.search("[hs]", bare):
+        return "date" if has_time else "day"
+    if has_time:
         return "time"
-    return "date" if "m" in bare else None
+    return "day" if "m" in bare else None
 
 
 def as_text(digits: str, shape: Format, *, from_1904: bool = False) -> str:
     """The number as its sheet shows it, without grouping, currency or colour.
 
     Whole numbers are exact and end without `.0`; others have the 15 digits that a spreadsheet shows, so that 1234.1,
-    kept as 1234.0999999999999, is 1234.1. Dates are ISO 8601, with the time of day where there is one. Raises
-    ValueError or OverflowError for what is no number or no day.
+    kept as 1234.0999999999999, is 1234.1. Dates are ISO 8601, with the time of day where the format shows one and there
+    is one. Raises ValueError or OverflowError for what is no number or no day.
     """
+    if not _NUMBER.fullmatch(digits):
+        raise ValueError
     whole = digits.lstrip("-").isdecimal() and digits.isascii()
     number = str(int(digits)) if whole else _fraction(digits)
     if shape is None:
@@ -62,8 +70,9 @@ def as_text(digits: str, shape: Format, *, from_1904: bool = False) -> str:
     if shape == "elapsed":
         hours, seconds = divmod(round(_positive(digits) * _SECONDS), 3600)
         return f"{hours:02}:{seconds // 60:02}:{seconds % 60:02}"
-    if shape in {"date", "time"}:
-        return _moment(_positive(digits), from_1904, time_only=shape == "time")
+    if shape in {"day", "date", "time"}:
+        moment = _moment(_positive(digits), from_1904, time_only=shape == "time")
+        return moment[:_ISO_DAY] if shape == "day" else moment
     return _in_template(number, shape)
 
 

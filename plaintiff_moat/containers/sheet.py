@@ -17,6 +17,7 @@ __all__ = ["write_sheet"]
 # The last cell that a sheet can have is XFD1048576.
 _LAST_ROW: Final = 1 << 20
 _LAST_COLUMN: Final = 1 << 14
+_PREAMBLE_ROWS: Final = 50  # as many lines as `source.header` looks at
 _LETTERS: Final = re.compile("[A-Z]{1,3}")
 _ESCAPE: Final = re.compile("_x([0-9A-Fa-f]{4})_")  # a character that XML cannot hold (section 22.9.2.19)
 _MIDNIGHT: Final = re.compile(r"T00:00(?::00(?:\.0+)?)?Z?\Z")
@@ -34,7 +35,7 @@ def write_sheet(name: str, workbook: Workbook, sheet: Sheet, content: TextIO, li
 
 
 class _Lines:
-    """Writes rows as they come; the first of them says how many columns there are."""
+    """Writes rows as they come; the first of them says how many columns there are, or the header below a title."""
 
     def __init__(self, name: str, content: TextIO, limits: Limits) -> None:
         self._name = name
@@ -43,6 +44,7 @@ class _Lines:
         self._writer = csv.writer(content, lineterminator="\r\n")
         self._line = 1
         self._width = 0
+        self._rows = self._most_filled = 0
 
     def add(self, number: int, cells: dict[int, str]) -> None:
         """Writes the row of this number, behind blank lines for the empty rows before it."""
@@ -51,10 +53,20 @@ class _Lines:
             raise self._limits.refusal(self._name, "columns", "columns")
         if number > self._limits.rows:
             raise self._limits.refusal(self._name, "rows", "rows")
-        self._width = self._width or last
+        self._set_width(last, len(cells))
         self._content.write("\r\n" * (number - self._line))
         self._writer.writerow([cells.get(column, "") for column in range(1, max(self._width, last) + 1)])
         self._line = number + 1
+
+    def _set_width(self, last: int, filled: int) -> None:
+        """A row without a gap and with more than twice the cells of any before it is a header below a preamble.
+
+        The number of columns is what an empty cell at the end of a record is written by.
+        """
+        is_header = self._rows <= _PREAMBLE_ROWS and last == filled > 2 * self._most_filled
+        self._width = last if is_header else self._width or last
+        self._rows += 1
+        self._most_filled = max(self._most_filled, filled)
 
 
 class _Rows(Part):
@@ -139,7 +151,7 @@ class _Rows(Part):
             )
 
     def _start_row(self, attributes: Attributes) -> None:
-        row = int(attributes.get("r", self._row + 1))
+        row = _whole(attributes["r"]) if "r" in attributes else self._row + 1
         if not self._row < row <= _LAST_ROW:
             raise self._damaged()
         self._row, self._column, self._row_length = row, 0, 0
@@ -193,14 +205,14 @@ class _Rows(Part):
 
     def _text(self, value: str) -> str:
         if self._type == "n":
-            shape = self._workbook.formats[int(self._style)] if self._style and self._workbook.formats else None
+            shape = self._workbook.formats[_whole(self._style)] if self._style and self._workbook.formats else None
             return as_text(value.strip(), shape, from_1904=self._workbook.from_1904)
         if self._type == "b":
             return {"1": "TRUE", "true": "TRUE", "0": "FALSE", "false": "FALSE"}.get(value.strip()) or _refuse()
         if self._type == "d":
             return _MIDNIGHT.sub("", value)
         if self._type == "s":
-            value = self._workbook.texts[int(value)]
+            value = self._workbook.texts[_whole(value)]
         elif self._type not in {"inlineStr", "str"}:
             raise ValueError
         return _ESCAPE.sub(_unescaped, value) if "_x" in value else value
@@ -220,6 +232,12 @@ class _Rows(Part):
 def _unescaped(match: re.Match[str]) -> str:
     character = chr(int(match[1], 16))
     return "\N{REPLACEMENT CHARACTER}" if "\ud800" <= character <= "\udfff" else character
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.strip().isdecimal()):  # Python takes underscores and digits of other scripts
+        raise ValueError
+    return int(text)
 
 
 def _refuse() -> str:

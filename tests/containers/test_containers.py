@@ -28,7 +28,7 @@ TEXT = b"a,b\n1,2\n"
 PACK = {"gz": gzip.compress, "bz2": bz2.compress, "zst": zstd.compress}
 
 
-def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A zip archive of these members."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
@@ -124,8 +124,10 @@ def test_bytes_decide_and_the_name_is_held_against_them(
 
 def test_the_member_of_an_archive(taken: Callable[..., tuple[bytes, str]]) -> None:
     """One file is taken without asking, of several the one that is named; no name is ever a path."""
-    mac = ("__MACOSX/x/._f.csv", b"fork"), ("x/", b"")
-    assert taken("f.zip", zipped(*mac, ("x/f.csv", TEXT))) == (TEXT, "zip, member 'x/f.csv', 1 of 1")
+    link = zipfile.ZipInfo("link.csv")
+    link.external_attr = 0o120777 << 16
+    left_out = ("__MACOSX/x/._f.csv", b"fork"), ("x/", b""), (link, b"/etc/passwd")
+    assert taken("f.zip", zipped(*left_out, ("x/f.csv", TEXT))) == (TEXT, "zip, member 'x/f.csv', 1 of 1")
     two = zipped(("../../etc/f.csv", TEXT), ("g.csv", b"c\n"))
     with pytest.raises(BadInput, match=r"found 2: '\.\./\.\./etc/f\.csv', 'g\.csv'; name one with --member"):
         taken("f.zip", two)
@@ -163,6 +165,7 @@ def _wrong_checksum() -> bytes:
         (zipped(("first.csv", TEXT)) + zipped(("second.csv", TEXT)), "none of its"),
         (zipped(("first.csv", TEXT)) + b"junk", "none of its"),
         (_wrong_checksum(), "damaged"),
+        (zipped(("f.csv.exe", TEXT)).replace(b"f.csv.exe", b"f.csv\0exe"), "NUL in its name"),
         (zipped(("f.csv", TEXT))[:-30], "directory"),
         (zipped(("f.csv.gz", gzip.compress(TEXT))), "found gzip in it"),
         (zipped(("f.zip", zipped(("f.csv", TEXT)))), "found zip in it"),
@@ -175,6 +178,7 @@ def _wrong_checksum() -> bytes:
         "two archives",
         "junk behind",
         "checksum",
+        "NUL",
         "cut",
         "gzip in it",
         "zip in it",
@@ -210,7 +214,8 @@ def test_cells_come_out_as_the_sheet_shows_them(taken: Callable[..., tuple[bytes
         ("00123", 1234.5, 7, 0.1 + 0.2, date(2024, 5, 1), datetime(2024, 5, 1, 13, 45), True, 2134, 'x "y", z'),  # noqa: DTZ001
         (),
         ("+1", 1234.0999999999999, -0.0, 1e22, 60.5, 0.75, False, 123456789, None, "a cell too many"),
-        H2="00000", E4="General", F4="h:mm", H4="000-00-0000",
+        ("", 0.5, None, 1, datetime(2024, 5, 1, 13, 45), 45413.5),  # noqa: DTZ001
+        H2="00000", E4="General", F4="h:mm", H4="000-00-0000", B5="0%", E5="m/d/yyyy", F5="h:mm",
     )  # fmt: skip
     text, what = taken("f.xlsx", saved(book))
     assert text.decode().split("\r\n") == [
@@ -218,9 +223,20 @@ def test_cells_come_out_as_the_sheet_shows_them(taken: Callable[..., tuple[bytes
         '00123,1234.5,7,0.3,2024-05-01,2024-05-01T13:45:00,TRUE,02134,"x ""y"", z"',
         "",
         "+1,1234.1,0,10000000000000000000000,60.5,18:00:00,FALSE,123-45-6789,,a cell too many",
+        ",0.5,,1,2024-05-01,2024-05-01T12:00:00,,,",
         "",
     ]
     assert what == "Excel workbook, sheet 'Sheet', 1 of 1"
+
+
+@pytest.mark.parametrize("above", [("sep=;",), ("Judgments", None, "as of May")])
+def test_a_table_below_a_title_is_as_wide_as_its_header(
+    taken: Callable[..., tuple[bytes, str]], above: tuple[str, ...]
+) -> None:
+    """Empty cells at the end of a record are cells; a row that is too wide for the header stays so."""
+    book = workbook(above, ("name", "case", "court", "date", "note"), ("x", "1"), (*"abcdef",), ("y", None, "z"))
+    lines = taken("f.xlsx", saved(book))[0].decode().split("\r\n")
+    assert lines[1:] == ["name,case,court,date,note", "x,1,,,", "a,b,c,d,e,f", "y,,z,,", ""]
 
 
 def test_the_sheet_of_a_workbook(taken: Callable[..., tuple[bytes, str]]) -> None:
@@ -262,7 +278,9 @@ def _with_sheet(xml: str) -> bytes:
         ('<row r="1"><c r="B1"><v>1</v></c><c r="A1"><v>1</v></c></row>', "in order"),
         ('<row r="2"><c r="A2"><v>1</v></c></row><row r="1"><c r="A1"><v>1</v></c></row>', "in order"),
         ('<row r="1"><c r="A1" t="s"><v>9</v></c></row>', "no number, day or text"),
+        ('<row r="1"><c r="A1" t="s"><v>0_0</v></c></row>', "no number, day or text"),
         ('<row r="1"><c r="A1"><v>nan</v></c></row>', "no number, day or text"),
+        ('<row r="1"><c r="A1"><v>1_000</v></c></row>', "no number, day or text"),
         ("<row>" + "<a>" * 99, "grows without end"),
         ("<row></c>", "not as it should be"),
         (f'<row><c t="str"><v>{"x" * (2 << 20)}</v></c></row>', "MOAT_LIMIT_FIELD_BYTES"),
