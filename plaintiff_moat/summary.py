@@ -175,7 +175,7 @@ class ImportSummary:
             unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.header),
             outdone={} if claim_status == "duplicate" else delivery.mapping.outdone(delivery.header),
             first_rejects=tuple(tally.first_rejects),
-            warnings=dict(tally.warnings.most_common()),
+            warnings=dict(sorted(tally.warnings.items(), key=lambda told: (-told[1], told[0]))),
             replaces=counts.get("replaces"),
             other_delivery=beside["other_delivery"],
             predecessor=beside["predecessor"],

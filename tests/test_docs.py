@@ -1,14 +1,18 @@
 """What the documentation shows is true."""
 
 import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
-from click.testing import CliRunner
+import pytest
+from click.testing import CliRunner, Result
 
 from plaintiff_moat.cli.main import moat
 from plaintiff_moat.rows import CANONICAL_COLUMNS, load_mapping
 
 ROOT = Path(__file__).parents[1]
+_RUN = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 
 
 def text(name: str) -> str:
@@ -42,6 +46,20 @@ def test_the_readme_names_commands_that_exist() -> None:
             option in runner.invoke(moat, [name, "--help"]).output
             for name in ("import", "reconcile", "verify", "checkpoint")
         ), option
+
+
+def test_the_readme_shows_what_is_printed(run_moat: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first example, run as it stands, but for the run's id, seconds, and what an ellipsis leaves out."""
+    monkeypatch.chdir(ROOT)
+    block = re.search(r"```console\n(\$ moat import .*?)```", text("README.md"), re.DOTALL)[1]
+    shown_run = run = re.search(_RUN, block)[0]
+    for example in block.split("$ moat ")[1:]:
+        command, shown = example.split("\n", 1)
+        printed = run_moat(*shlex.split(command.replace(shown_run[:8], run[:8]))).stdout
+        run = re.search(_RUN, printed)[0]
+        pattern = re.sub(r"[0-9]+\\\.[0-9]{2}(?=\\ s)", "[0-9.]+", re.escape(shown.strip().replace(shown_run, run)))
+        pattern = pattern.replace(re.escape("    …\n"), "(?:.*\n)*").replace("…", ".*")
+        assert re.fullmatch(pattern, printed.strip()), printed
 
 
 def test_the_migrations_hold_no_transaction_of_their_own() -> None:
