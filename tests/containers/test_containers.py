@@ -278,7 +278,6 @@ def _with_sheet(xml: str) -> bytes:
         ('<row r="1"><c r="B1"><v>1</v></c><c r="A1"><v>1</v></c></row>', "in order"),
         ('<row r="2"><c r="A2"><v>1</v></c></row><row r="1"><c r="A1"><v>1</v></c></row>', "in order"),
         ('<row r="1"><c r="A1" t="s"><v>9</v></c></row>', "no number, day or text"),
-        ('<row r="1"><c r="A1" t="s"><v>0_0</v></c></row>', "no number, day or text"),
         ('<row r="1"><c r="A1"><v>nan</v></c></row>', "no number, day or text"),
         ('<row r="1"><c r="A1"><v>1_000</v></c></row>', "no number, day or text"),
         ("<row>" + "<a>" * 99, "grows without end"),
