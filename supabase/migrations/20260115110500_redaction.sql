@@ -314,6 +314,20 @@ $$;
 comment on function ingest._redact_reading(text, boolean) is
     'One pass of ingest.redact over the text as it is printed, or with escapes and characters without width decoded.';
 
+create function ingest._nine_digits()
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select '(?:[0-9\uff10-\uff19\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]'
+        '[^0-9\uff10-\uff19\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]*){9}'
+$$;
+
+comment on function ingest._nine_digits() is
+    'The regular expression of a text with nine digits or more: ingest.redact changes no other.';
+
 create function ingest.redact(p_text text)
 returns text
 language plpgsql
@@ -327,10 +341,7 @@ declare
     v_after text := p_text;
 begin
     -- most texts are done here: they do not have nine digits
-    if p_text !~ (
-        '(?:[0-9\uff10-\uff19\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]'
-        '[^0-9\uff10-\uff19\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]*){9}'
-    ) is not false then
+    if p_text !~ ingest._nine_digits() is not false then
         return p_text;
     end if;
     -- ends: each pass that changes anything leaves fewer digits

@@ -174,6 +174,9 @@ create table ingest.landed_rows (
     chunk_no integer not null,
     line_start integer not null,
     line_end integer not null,
+    -- before the cells, since who reads a whole run reads these two
+    dedupe_key uuid,
+    error_code text,
     plaintiff_name text,
     firm_name text,
     contact_name text,
@@ -191,8 +194,6 @@ create table ingest.landed_rows (
     defendant_name text,
     source_reference text,
     extra jsonb,
-    dedupe_key uuid,
-    error_code text,
     error_message text,
     warnings text[] not null default '{}',
     raw_payload jsonb,
@@ -220,6 +221,8 @@ comment on column ingest.landed_rows.attempt is 'The attempt that landed it.';
 comment on column ingest.landed_rows.chunk_no is 'The chunk that it came with.';
 comment on column ingest.landed_rows.line_start is 'First physical line of the record; the header is line 1.';
 comment on column ingest.landed_rows.line_end is 'Last physical line of the record.';
+comment on column ingest.landed_rows.dedupe_key is 'Identity of the record; null when it was rejected.';
+comment on column ingest.landed_rows.error_code is 'Why the record was rejected; null when it is valid.';
 comment on column ingest.landed_rows.plaintiff_name is 'Name of the plaintiff; the one value without which a record is rejected.';
 comment on column ingest.landed_rows.firm_name is 'Law firm of the plaintiff.';
 comment on column ingest.landed_rows.contact_name is 'Person to contact.';
@@ -237,8 +240,6 @@ comment on column ingest.landed_rows.judgment_date is 'Date of the judgment.';
 comment on column ingest.landed_rows.defendant_name is 'Name of the defendant.';
 comment on column ingest.landed_rows.source_reference is 'The vendor''s own id of the record.';
 comment on column ingest.landed_rows.extra is 'Columns of the file that the mapping does not know; sensitive ones masked.';
-comment on column ingest.landed_rows.dedupe_key is 'Identity of the record; null when it was rejected.';
-comment on column ingest.landed_rows.error_code is 'Why the record was rejected; null when it is valid.';
 comment on column ingest.landed_rows.error_message is 'The column and the rule that it broke, never the value.';
 comment on column ingest.landed_rows.warnings is 'Codes of what was kept as sent but looks doubtful.';
 comment on column ingest.landed_rows.raw_payload is 'The rejected record, redacted.';

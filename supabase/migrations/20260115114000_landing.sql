@@ -82,6 +82,8 @@ declare
     v_run ingest.import_runs;
 begin
     perform ingest._notice_lost_client();
+    -- the guard keeps a chunk's rows until it has seen them: in memory, rather than in a temporary file
+    perform set_config('work_mem', '32MB', true);
     -- Not locked: this look spares a zombie the copying; the guard's look, at the end, decides.
     select * into v_run from ingest.import_runs as r where r.id = p_run_id;
     if not found then

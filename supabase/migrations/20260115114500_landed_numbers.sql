@@ -69,7 +69,8 @@ begin
             cross join lateral jsonb_each(case jsonb_typeof(held.payload) when 'object' then held.payload end) as cell
             where case
                 when jsonb_typeof(cell.value) in ('object', 'array') then ingest.redact(cell.value) <> cell.value
-                else ingest.redact(cell.value #>> '{}') <> cell.value #>> '{}'
+                -- most cells are done here, without the price of a call
+                else cell.value #>> '{}' ~ ingest._nine_digits() and ingest.redact(cell.value #>> '{}') <> cell.value #>> '{}'
             end
         )
     then

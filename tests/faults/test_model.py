@@ -27,13 +27,12 @@ from plaintiff_moat.errors import DatabaseAway
 from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.landing import land
 from plaintiff_moat.ledger.leases import Lease
-from plaintiff_moat.ledger.queries import query
+from plaintiff_moat.rows.columns import LANDING_COLUMNS
 from plaintiff_moat.source.records import Chunk
 
 _T = TypeVar("_T")
 
 _NAMESPACE = UUID("5f0c4c6c-8c59-4d0e-9f53-3c9a4f3b7a10")
-_COLUMNS = [name.strip() for name in query("copy_landed_rows").partition("(")[2].partition(")")[0].split(",")]
 
 _STATE = """
     select
@@ -84,7 +83,7 @@ def _chunk(delivery: Delivery, number: int) -> tuple[Chunk, pl.DataFrame]:
         key = None if name is None else str(uuid5(_NAMESPACE, f"{delivery.source_system}/{name}"))
         reject = {"error_code": "MISSING_NAME", "raw_payload": "{}"} if name is None else {}
         place = {"row_number": row, "line_start": row + 1, "line_end": row + 1, "warnings": "{}"}
-        rows.append(dict.fromkeys(_COLUMNS[3:]) | place | reject | {"plaintiff_name": name, "dedupe_key": key})
+        rows.append(dict.fromkeys(LANDING_COLUMNS) | place | reject | {"plaintiff_name": name, "dedupe_key": key})
     return chunk, pl.DataFrame(rows, infer_schema_length=None)
 
 

@@ -87,12 +87,7 @@ from (
 ) as asleep
 
 -- name: copy_landed_rows
-copy ingest.landed_rows (
-    import_run_id, attempt, chunk_no, row_number, line_start, line_end,
-    plaintiff_name, firm_name, contact_name, contact_email, contact_phone, address, city, state, postal_code,
-    case_reference, court, county, judgment_amount, judgment_date, defendant_name, source_reference, extra,
-    dedupe_key, error_code, error_message, warnings, raw_payload
-) from stdin (format csv)
+copy ingest.landed_rows ({columns}) from stdin (format csv)
 
 -- name: landed_chunks
 select chunk_no from ingest.v_landed_chunks where import_run_id = %(run_id)s::uuid

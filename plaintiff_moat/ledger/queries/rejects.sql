@@ -1,13 +1,5 @@
 -- Rejects: what they are, and how they come back.
 
--- name: copy_landed_fixes
-copy ingest.landed_rows (
-    import_run_id, attempt, chunk_no, row_number, line_start, line_end,
-    plaintiff_name, firm_name, contact_name, contact_email, contact_phone, address, city, state, postal_code,
-    case_reference, court, county, judgment_amount, judgment_date, defendant_name, source_reference, extra,
-    dedupe_key, error_code, error_message, warnings, raw_payload, replays_row
-) from stdin (format csv)
-
 -- name: require_replayable
 select ingest.require_replayable(
     p_run_id => %(run_id)s::uuid,
