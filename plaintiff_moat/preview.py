@@ -120,7 +120,7 @@ def _previewed(
         beside = beside_delivery(conn, *delivery.identity)
         replaced = None if replaces is None else run_to_replace(conn, replaces, *delivery.identity)
         left = [] if replaced is None else keys_without_heir(conn, replaced)
-        held = distinct.filter(~distinct.is_in(pl.Series(left, dtype=pl.String).implode()))
+        held = distinct.filter(~distinct.is_in(pl.Series([key.hex for key in left], dtype=pl.String).implode()))
         known = sum(
             count_active_keys(conn, held.slice(first, KEYS_A_QUERY).to_list())
             for first in range(0, held.len(), KEYS_A_QUERY)

@@ -117,7 +117,7 @@ def _corrections(conn: psycopg.Connection[Any], run_id: UUID) -> tuple[UUID, ...
     return tuple(row["id"] for row in rows_of(conn, "corrections", run_id=run_id))
 
 
-def keys_without_heir(conn: psycopg.Connection[Any], run_id: UUID) -> Sequence[str]:
+def keys_without_heir(conn: psycopg.Connection[Any], run_id: UUID) -> Sequence[UUID]:
     """The keys of the run that would lose their record if it were undone now."""
     return [row["dedupe_key"] for row in rows_of(conn, "keys_without_heir", run_id=run_id)]
 

@@ -29,7 +29,7 @@ select rows_affected, rows_gone, rows_passed, heirs, referenced_by
 from ingest.preview_rollback(p_run_id => %(run_id)s::uuid)
 
 -- name: keys_without_heir
-select ingest.keys_without_heir(p_run_id => %(run_id)s::uuid)::text as dedupe_key
+select ingest.keys_without_heir(p_run_id => %(run_id)s::uuid) as dedupe_key
 
 -- name: release
 select ingest.release_import_run(p_run_id => %(run_id)s::uuid, p_reason => %(reason)s::text)
