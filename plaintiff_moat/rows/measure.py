@@ -85,15 +85,9 @@ def _of_rejects(rejects: pl.DataFrame, place: int | None) -> tuple[pl.Series, pl
     """The amounts of the rejects, and the lines of those that have none that can be read."""
     unreadable = pl.col("raw").is_not_null()
     sent = pl.lit(None, pl.String) if place is None else pl.col(f"c{place}").str.strip_chars()
-    judged = rejects.select(
-        "line_start",
-        "line_end",
-        amount=_signed_amount(sent),
-        unread=unreadable
-        if place is None
-        else unreadable | ((sent != "").fill_null(False) & _signed_amount(sent).is_null()),
-    )
-    return judged.get_column("amount"), judged.filter("unread").select("line_start", "line_end")
+    judged = rejects.with_columns(sent=sent, amount=_signed_amount(sent))
+    is_unread = unreadable | ((pl.col("sent") != "").fill_null(False) & pl.col("amount").is_null())
+    return judged.get_column("amount"), judged.filter(is_unread).select("line_start", "line_end")
 
 
 def _sum(amounts: pl.Series) -> Decimal:

@@ -27,7 +27,7 @@ def amount_shaped(text: pl.Expr) -> pl.Expr:
 
 def amount(text: pl.Expr) -> pl.Expr:
     """Read money as plain decimal text such as `1234.50`; null unless it is money that numeric(14,2) holds."""
-    digits = text.str.replace_many(["$", " ", ","], ["", "", ""])
+    digits = text.str.strip_chars_start("$ ").str.replace_all(",", "", literal=True)
     return pl.when(amount_shaped(text)).then(digits).cast(_MONEY, strict=False).cast(pl.String)
 
 
