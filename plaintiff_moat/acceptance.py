@@ -104,9 +104,13 @@ class Terms:
         return found
 
     def earlier(self, conn: psycopg.Connection[Any]) -> tuple[Profile, ...]:
-        """The files of the source system before this one, the latest first; rejects that come back have none."""
+        """The files of the source system before this one, the latest first; of rejects that come back their run's.
+
+        One file says which columns there were, and nothing of figures, which those of a few rejects are not like.
+        """
         if self.delivery.replays is not None:
-            return ()
+            parent = profiles.profile_of_run(conn, self.delivery.replays)
+            return (_profile_of(parent),) if parent and parent["filled"] else ()
         rows = profiles.earlier_profiles(conn, self.delivery.source_system, HISTORY, replaced=self.replaced)
         return tuple(_profile_of(row) for row in rows if row["filled"])
 

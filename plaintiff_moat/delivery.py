@@ -104,6 +104,10 @@ class Delivery:
                 f" file than {self.container}; give this part a batch id of its own with --batch-id"
             )
 
+    def is_mapped_as(self, known: TableRow[str, Any] | None) -> bool:
+        """Whether the run `known`, by `reader_of_delivery`, was landed under the same mapping; of no run it is true."""
+        return known is None or f" mapping {self.mapping.fingerprint} of " in known["reader_fingerprint"]
+
     @property
     def layout(self) -> dict[str, Any]:
         """What an export needs to lay records out as the file does: its columns, redacted, and how it writes cells."""

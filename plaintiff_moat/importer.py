@@ -224,6 +224,9 @@ class Importer:
                 drift = intake.complete(opened.rows, on_progress)
             else:
                 drift = ()
+            reader = None
+            if claim.is_duplicate:
+                reader = self._ledger.do(lambda conn: reader_of_delivery(conn, *delivery.identity))
             if claim.is_duplicate and claim.run_id is not None and (replaced or replayed):
                 self._relate(claim.run_id, replaced, replayed)
         standing = None if claim.run_id is None else self._ledger.do(partial(run, run_id=claim.run_id))
@@ -234,6 +237,7 @@ class Importer:
             claim.status,
             standing,
             tally,
+            is_mapped_otherwise=not delivery.is_mapped_as(reader),
             beside=beside,
             control_totals=terms.require(standing, tally.measured),
             drift=drift,

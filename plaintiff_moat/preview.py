@@ -102,7 +102,8 @@ def _previewed(
             require_replayable(conn, delivery.replays, *delivery.identity, rejects)
         replayed = replayed_rejects(conn, delivery.replays, delivery.scan.records - len(rejects))
         live = live_run_of_delivery(conn, *delivery.identity)
-        delivery.require_same_part(reader_of_delivery(conn, *delivery.identity))
+        reader = reader_of_delivery(conn, *delivery.identity)
+        delivery.require_same_part(reader)
     tally = Tally()
     keys: list[pl.Series] = []
     is_duplicate = _claim_status(live) is ClaimStatus.DUPLICATE  # of which an import would read no record either
@@ -149,6 +150,7 @@ def _previewed(
         _claim_status(live),
         counts,
         tally,
+        is_mapped_otherwise=is_duplicate and not delivery.is_mapped_as(reader),
         beside=beside,
         control_totals=terms.require(counts, whole),
         drift=drift,

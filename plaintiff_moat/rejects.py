@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,13 +19,14 @@ import psycopg
 from plaintiff_moat.containers.unpack import unpacked
 from plaintiff_moat.delivery import scan_content
 from plaintiff_moat.errors import BadInput
-from plaintiff_moat.ledger.evidence import snapshot
+from plaintiff_moat.ledger.evidence import rows, snapshot
 from plaintiff_moat.ledger.rejects import rejects_to_export, source_layout
 from plaintiff_moat.rows import ErrorCode
 from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.payload import is_redacted
 from plaintiff_moat.rows.returns import Return, appended_columns, neutralised, reference
 from plaintiff_moat.source import AS_IT_IS, Reading
+from plaintiff_moat.source.delivery import opened, read_range
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.read import read
 from plaintiff_moat.source.records import Scan
@@ -92,7 +94,7 @@ def export_rejects(
             dialect = Dialect(layout["delimiter"], layout["quote"], layout["encoding"])
             header = tuple(layout["columns"])
             return _write(target, run_id, header, dialect, _as_landed(rejects, header))
-        with _scanned(file, run, layout, reading) as scanned:
+        with _scanned(file, run, layout, reading, rows(conn, "chunks_of_run", run_id=run_id)) as scanned:
             returned = Return.of(scanned.header) if run["replays"] else None
             header = returned.header if returned else scanned.header
             return _write(target, run_id, header, scanned.dialect, _as_delivered(rejects, scanned, returned))
@@ -164,9 +166,16 @@ def _as_delivered(
 
 @contextmanager
 def _scanned(
-    file: str | os.PathLike[str], run: Mapping[str, Any], layout: Mapping[str, Any], reading: Reading
+    file: str | os.PathLike[str],
+    run: Mapping[str, Any],
+    layout: Mapping[str, Any],
+    reading: Reading,
+    landed: Iterable[Mapping[str, Any]],
 ) -> Iterator[Scan]:
-    """The file that the run was made of, read as it was then; of a container, while the block runs."""
+    """The file that the run was made of, read as it was then; of a container, while the block runs.
+
+    `landed` are the run's chunks: of a container it is the part that they are of, or BadInput.
+    """
     as_then = replace(reading, delimiter=layout["delimiter"], encoding=layout["encoding"], quote=layout["quote"])
     content = unpacked(file, member=reading.member, sheet=reading.sheet)
     with content or nullcontext():
@@ -176,4 +185,18 @@ def _scanned(
                 f"{Path(file).name}: expected the file that run {run['id']} was made of, found other bytes;"
                 " give the file as it was delivered"
             )
+        if content is not None and not _holds(content.path, landed):
+            raise BadInput(
+                f"{Path(file).name}: it is the delivered file, but expected the part of it that run {run['id']} was"
+                f" read from, found {content.what}; name that part with --sheet or --member"
+            )
         yield scanned
+
+
+def _holds(text: Path, chunks: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the chunks are of this text, by their digests."""
+    with opened(text) as (descriptor, _):
+        return all(
+            sha256(read_range(descriptor, chunk["byte_start"], chunk["byte_end"])).hexdigest() == chunk["digest"]
+            for chunk in chunks
+        )

@@ -90,7 +90,8 @@ class ImportSummary:
     of records; `seconds` is wall-clock time. `container` names what the file's text was taken out of, and is None for a
     plain file. `dialect` is how the text is written, `header_line` the physical line of its header: what stands before
     it is no record. `unmapped` names the columns that go to `extra`; `outdone` those of them whose place another column
-    has, and which. None of the four is told of a duplicate, which need not be read. `first_rejects` and `warnings`
+    has, and which. None of the four is told of a duplicate, which need not be read, but with `is_mapped_otherwise` that
+    its run was landed under another mapping. `first_rejects` and `warnings`
     (code -> records) tell of the records that this call has read.
     `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same batch with other
     bytes, if any; `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt`
@@ -105,6 +106,7 @@ class ImportSummary:
     source_system: str
     batch_id: str
     mapping: str
+    is_mapped_otherwise: bool
     file_hash: str
     dry_run: bool
     run_id: UUID | None
@@ -141,6 +143,7 @@ class ImportSummary:
         run: Mapping[str, Any] | None,
         tally: Tally,
         *,
+        is_mapped_otherwise: bool,
         beside: Mapping[str, Any],
         control_totals: ControlTotals | None,
         drift: tuple[Drift, ...],
@@ -160,6 +163,7 @@ class ImportSummary:
             source_system=delivery.source_system,
             batch_id=delivery.batch_id,
             mapping=delivery.mapping.mapping.name,
+            is_mapped_otherwise=is_mapped_otherwise,
             file_hash=delivery.scan.file_hash,
             dry_run=dry_run,
             run_id=counts.get("id"),
@@ -200,6 +204,7 @@ class ImportSummary:
             source_system=named.source_system,
             batch_id=named.batch_id,
             mapping=mapping,
+            is_mapped_otherwise=False,
             file_hash=run["file_hash"],
             dry_run=False,
             run_id=run["id"],

@@ -8,6 +8,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
@@ -424,3 +425,68 @@ def test_an_export_is_read_as_it_was_written(
     import_file(copy, database, replays=run_id)
     assert outstanding(conn, run) == (len(names), 0)
     assert {name for (name,) in conn.execute("select plaintiff_name from ingest.v_plaintiffs")} == {*names, "Zed"}
+
+
+def test_only_the_part_that_the_run_was_read_from_is_exported(
+    database: Database, conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Another sheet of the delivered workbook has the same hash, and records of its own on the same lines."""
+    path = tmp_path / "book.xlsx"
+    book = openpyxl.Workbook()
+    for sheet, name, amount in ((book.active, "May", "5.00"), (book.create_sheet("June"), "June", "oops")):
+        sheet.append(["Plaintiff Name", "Amount"])
+        sheet.append([f"Ada of {name}", amount])
+    book.save(path)
+    run = find_run(conn, str(import_file(path, database, reading=Reading(sheet="June")).run_id))
+    for other in (None, book.sheetnames[0]):
+        with pytest.raises(BadInput, match="expected the part of it"):
+            export_rejects(conn, run, BytesIO(), file=path, reading=Reading(sheet=other))
+    target = BytesIO()
+    assert export_rejects(conn, run, target, file=path, reading=Reading(sheet="June")).records == 1
+    assert b"Ada of June" in target.getvalue()
+
+
+def test_a_correction_whose_columns_were_renamed_is_told_of(
+    database: Database, conn: psycopg.Connection, delivered: Path, parent: dict[str, Any], tmp_path: Path
+) -> None:
+    """Its amounts would be kept in extra, and its records count as fixed without them."""
+    renamed = [
+        {"Amt Judgm" if name == "Judgment Amount" else name: cell for name, cell in record.items()}
+        for record in corrected(exported(conn, parent, delivered))
+    ]
+    copy = saved(tmp_path / "fixed.csv", renamed)
+    found = [("COLUMN_MISSING", "Judgment Amount"), ("COLUMN_NEW", "Amt Judgm")]
+    for summary in (
+        preview_file(copy, database, source_system="acme", replays=parent["id"]),
+        import_file(copy, database, source_system="acme", replays=parent["id"]),
+    ):
+        assert [(drift.code, drift.column) for drift in summary.drift] == found
+
+
+def test_a_correction_of_the_same_name_is_not_said_to_replace_another(
+    parent: dict[str, Any],
+    run_moat: Callable[..., Result],
+    conn: psycopg.Connection,
+    tmp_path: Path,
+) -> None:
+    """To replace it would undo what it has fixed."""
+    records = corrected(exported(conn, parent))
+    for week, record in zip(("1", "2"), records, strict=False):
+        (tmp_path / week).mkdir()
+        fixed = saved(tmp_path / week / "fixed.csv", [record])
+        said = run_moat("import", fixed, "--source-system", "acme", "--replays", str(parent["id"]), "--commit").output
+    assert "is of the same batch with other bytes, and stays active\n" in said
+    assert "--replaces" not in said
+
+
+def test_a_file_that_is_known_under_another_mapping_is_said_to_be(
+    run_moat: Callable[..., Result], tmp_path: Path
+) -> None:
+    """It is not taken in anew; what to do about it is said."""
+    path, mapping = tmp_path / "week.csv", tmp_path / "mine.toml"
+    path.write_text("Plaintiff Name,Jugdment Amount\nAda,5.00\n")
+    assert run_moat("import", path, "--commit").return_value == 0
+    run_moat("inspect", path, "-o", mapping)
+    for options in ((), ("--commit",)):
+        said = " ".join(run_moat("import", path, "--mapping", mapping, *options).output.split())
+        assert "under another mapping; roll that one back to import the file under this one" in said

@@ -124,10 +124,9 @@ def _show_summary(summary: ImportSummary, *, as_json: bool) -> None:
     if summary.replays:
         _show_replay(summary)
     if summary.other_delivery and summary.other_delivery != summary.replaces:
-        click.echo(
-            f"  run {summary.other_delivery} is of the same batch with other bytes, and stays active;"
-            f" --replaces {summary.other_delivery} puts this file in its place"
-        )
+        # a correction stands beside the others, whatever their names: to replace one would undo what it fixed
+        advice = "" if summary.replays else f"; --replaces {summary.other_delivery} puts this file in its place"
+        click.echo(f"  run {summary.other_delivery} is of the same batch with other bytes, and stays active{advice}")
     click.echo(f"  {summary.seconds:.2f} s")
 
 
@@ -146,6 +145,11 @@ def _show_replay(summary: ImportSummary) -> None:
 def _headline(summary: ImportSummary) -> str:
     dry = "dry run, nothing was written: " if summary.dry_run else ""
     if summary.claim_status == "duplicate":
+        if summary.is_mapped_otherwise:
+            return (
+                f"{dry}duplicate, imported already by run {summary.run_id} under another mapping; roll that one back to"
+                " import the file under this one"
+            )
         rest = "" if summary.replaces else "; there is nothing to do"
         return f"{dry}duplicate, imported already by run {summary.run_id}{rest}"
     if summary.claim_status == "in_progress":
