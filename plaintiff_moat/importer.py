@@ -38,7 +38,6 @@ from plaintiff_moat.ledger.workers import Worker, succeeding
 from plaintiff_moat.naming import DEFAULT_SOURCE_SYSTEM, Named, name_delivery, require_name
 from plaintiff_moat.rows import mapping_for
 from plaintiff_moat.source import AS_IT_IS, Reading
-from plaintiff_moat.source.returned import reading_of_export
 from plaintiff_moat.summary import ImportSummary, Progress, Tally
 
 if TYPE_CHECKING:  # reading is half a second to import, of which a duplicate needs nothing
@@ -167,6 +166,8 @@ class Importer:
         expected = expected_of(path, expected)
         parent = None if replays is None else self._ledger.do(lambda conn: find_run(conn, str(replays)))
         if parent is not None:
+            from plaintiff_moat.source.returned import reading_of_export  # noqa: PLC0415
+
             layout = self._ledger.do(partial(layout_of_export, run_id=parent["id"]))
             reading = reading_of_export(path, reading, layout)
         if source_system is None:

@@ -490,3 +490,25 @@ def test_a_file_that_is_known_under_another_mapping_is_said_to_be(
     for options in ((), ("--commit",)):
         said = " ".join(run_moat("import", path, "--mapping", mapping, *options).output.split())
         assert "under another mapping; roll that one back to import the file under this one" in said
+
+
+@pytest.mark.parametrize(
+    ("vendors", "saved_as"), [("cp1252", "mac_roman"), ("mac_roman", "cp1252"), ("cp1252", "cp850")]
+)
+def test_a_copy_in_another_encoding_is_never_read_in_the_vendors(
+    database: Database, conn: psycopg.Connection, tmp_path: Path, vendors: str, saved_as: str
+) -> None:
+    """Every byte is a character in all of them: what is evident is read so, and anything else refused."""
+    path, copy = tmp_path / "vendor.csv", tmp_path / "copy.csv"
+    names = ["Zo\u00eb Gro\u00df", "J\u00fcrgen M\u00fcller", "B\u00e4rbel"]
+    path.write_bytes("\n".join(["Plaintiff Name,Amount", *(f"{name},bad" for name in names), ""]).encode(vendors))
+    run_id = import_file(path, database, reading=Reading(encoding=vendors)).run_id
+    target = BytesIO()
+    export_rejects(conn, find_run(conn, str(run_id)), target, file=path)
+    copy.write_bytes(target.getvalue().decode(vendors).replace("bad", "5").encode(saved_as))
+    if saved_as != "cp1252":
+        with pytest.raises(BadInput, match="whose encoding is evident"):
+            import_file(copy, database, replays=run_id)
+        return
+    import_file(copy, database, replays=run_id)
+    assert {name for (name,) in conn.execute("select plaintiff_name from ingest.v_plaintiffs")} == set(names)

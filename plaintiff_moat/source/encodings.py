@@ -14,6 +14,8 @@ __all__ = ["Evidence", "marked", "undefined"]
 
 _BEHIND_ASCII = 0x80
 _WESTERN = "cp1252"
+# by their names in Python; all of them spell western words, each by other bytes
+_WESTERN_ONES = frozenset({_WESTERN, "iso8859-1", "iso8859-15", "mac-roman", "cp437", "cp850", "cp858"})
 
 _MARKS = (
     (b"\xff\xfe\0\0", "UTF-32"),
@@ -138,10 +140,19 @@ class Evidence:
             "cp850 or damaged utf-8; ask the vendor and say which with --encoding"
         )
 
+    def speaks_against(self, encoding: str) -> bool:
+        """Whether the text is hardly in `encoding`: of a western one, most words are none there.
 
-def _is_western(run: bytes) -> bool:
+        What others spell is not judged.
+        """
+        if encoding not in _WESTERN_ONES:
+            return False
+        return 2 * sum(_is_western(run, encoding) for run in self._runs) < len(self._runs)
+
+
+def _is_western(run: bytes, encoding: str = _WESTERN) -> bool:
     try:
-        word = run.decode(_WESTERN)
+        word = run.decode(encoding)
     except UnicodeDecodeError:
         return False
     is_lone = word.isalpha() and not any(character.isascii() for character in word)
