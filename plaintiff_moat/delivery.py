@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping as TableRow
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +24,7 @@ from plaintiff_moat.source.read import read
 from plaintiff_moat.source.records import Chunk, Scan
 from plaintiff_moat.source.scan import CHUNK_BYTES, CHUNK_RECORDS, scan
 
-__all__ = ["Delivery", "Measured", "open_delivery", "scan_content"]
+__all__ = ["Delivery", "Measured", "bind_header", "open_delivery", "scan_content"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
 READER_VERSION = 4
@@ -186,37 +187,43 @@ def _bound(
 ) -> Delivery:
     """The scanned file with its header bound to the mapping chosen."""
     scanned = scan_content(path, content, reading, chosen.heads)
-    returned = _returned(named.filename, scanned, is_replay=replays is not None)
-    header = returned.header if returned else scanned.header
-    try:
-        require_names(scanned.header)
-        bound = chosen.bind(header)
-    except BadInput as refusal:
-        raise BadInput(f"{named.filename}: {refusal}") from None
+    bound, returned = bind_header(named.filename, scanned.header, chosen, is_replay=replays is not None)
     return Delivery(
         scan=scanned,
         mapping=bound,
         source_system=named.source_system,
         batch_id=named.batch_id,
         filename=named.filename,
-        header=header,
+        header=returned.header if returned else scanned.header,
         replays=replays,
         returned=returned,
         content=content,
     )
 
 
-def _returned(filename: str, scanned: Scan, *, is_replay: bool) -> Return | None:
+def bind_header(
+    filename: str, header: Sequence[str], mapping: Mapping, *, is_replay: bool
+) -> tuple[BoundMapping, Return | None]:
+    """The mapping fitted to a file's header, or BadInput that names the file; and how it returns, where it does."""
+    returned = _returned(filename, header, is_replay=is_replay)
+    try:
+        require_names(header)
+        return mapping.bind(returned.header if returned else header), returned
+    except BadInput as refusal:
+        raise BadInput(f"{filename}: {refusal}") from None
+
+
+def _returned(filename: str, header: Sequence[str], *, is_replay: bool) -> Return | None:
     """Says how the file's columns are those of an export of rejects, where it comes back as one."""
     if is_replay:
-        returned = Return.of(scanned.header)
+        returned = Return.of(header)
         if returned is None:
             raise BadInput(
                 f"{filename}: expected the column 'reject' of `moat rejects`, by which a record says what reject it"
                 " stands for, found none; correct the exported file, with that column in it"
             )
         return returned
-    if is_export(scanned.header):
+    if is_export(header):
         raise BadInput(
             f"{filename}: found the columns of an export of rejects; say whose rejects come back with --replays RUN"
         )

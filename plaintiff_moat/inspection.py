@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from plaintiff_moat.containers.unpack import Content, unpacked
-from plaintiff_moat.delivery import scan_content
+from plaintiff_moat.delivery import bind_header, scan_content
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.naming import shown_name
 from plaintiff_moat.redaction import redact
@@ -50,8 +50,8 @@ class Column:
 class Inspection:
     """What `inspect_file` found. `problems` counts the rejects by code; `mapping` is a TOML file ready to be saved.
 
-    `container` names what the file's text was taken out of, None for a plain file. `refusal` is why an import refuses
-    the whole file, as it says it; then the problems are those of reading it.
+    `container` names what the file's text was taken out of, None for a plain file. `refusal` is why an import under the
+    mapping that the proposal began with refuses the header, as it says it.
     """
 
     filename: str
@@ -78,8 +78,8 @@ def inspect_file(
     """Reads the file whole and says what it is. Writes nothing, and needs no database.
 
     The proposal begins with the mapping named, else the source system's own, else `generic`. Problems are those that
-    an import under the proposed mapping would find; of a file without a plaintiff's name, or whose header an import
-    refuses, those of reading it. Raises BadMapping, and BadInput for what cannot be read at all.
+    an import under the proposed mapping would find; where that does not fit the header either, those of reading the
+    file. Raises BadMapping, and BadInput for what cannot be read at all.
     """
     known = mapping_for(source_system, mapping)
     content = unpacked(path, member=reading.member, sheet=reading.sheet)
@@ -92,7 +92,7 @@ def _inspected(scanned: Scan, content: Content | None, known: Mapping, source_sy
     proposed = propose(known, scanned.header)
     name = source_system if source_system != "manual" else redact(Path(filename).stem)
     toml = mapping_toml(name, known, scanned.header, proposed)
-    bound, refusal = _bound(toml, scanned.header, is_complete="plaintiff_name" in dict(proposed.values()))
+    bound = _bound(toml, scanned.header, is_complete="plaintiff_name" in dict(proposed.values()))
     filled = [0] * len(scanned.header)
     problems: Counter[str] = Counter()
     tally = Tally()
@@ -119,15 +119,24 @@ def _inspected(scanned: Scan, content: Content | None, known: Mapping, source_sy
         ),
         problems=dict(problems.most_common()),
         first_problems=tuple(tally.first_rejects),
-        refusal=refusal and f"{filename}: {refusal}",
+        refusal=_refusal(filename, scanned.header, known),
         mapping=toml,
     )
 
 
-def _bound(toml: str, header: tuple[str, ...], *, is_complete: bool) -> tuple[BoundMapping | None, str | None]:
-    """The proposed mapping fitted to the header, if it names the plaintiff, and why an import refuses the header."""
+def _bound(toml: str, header: tuple[str, ...], *, is_complete: bool) -> BoundMapping | None:
+    """The proposed mapping fitted to the header, if it names the plaintiff and fits."""
     try:
         require_names(header)
-        return (parse_mapping(toml.encode(), "the proposed mapping").bind(header) if is_complete else None), None
+        return parse_mapping(toml.encode(), "the proposed mapping").bind(header) if is_complete else None
+    except BadInput:
+        return None
+
+
+def _refusal(filename: str, header: tuple[str, ...], known: Mapping) -> str | None:
+    """Why an import refuses the header, which the proposed mapping may cure."""
+    try:
+        bind_header(filename, header, known, is_replay=False)
     except BadInput as refusal:
-        return None, str(refusal)
+        return str(refusal)
+    return None

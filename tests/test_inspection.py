@@ -57,9 +57,10 @@ def test_an_inspection_says_what_a_file_is(tmp_path):
 def test_the_proposed_mapping_is_ready_to_be_used(tmp_path):
     """What -o saves loads as a mapping and reads the file; a file that exists is never overwritten."""
     saved = tmp_path / "mapping.toml"
-    assert inspected(tmp_path, "-o", str(saved)).exit_code == 0
+    assert inspected(tmp_path, "-o", str(saved)).exit_code == 2  # as an import without it is
     assert load_mapping(saved).spellings("plaintiff_name") == ("Plaintif Name",)
-    assert inspect_file(tmp_path / "acme.csv", mapping=str(saved)).columns[0].confidence == 1
+    with_it = inspect_file(tmp_path / "acme.csv", mapping=str(saved))
+    assert (with_it.columns[0].confidence, with_it.refusal) == (1, None)
     before = saved.read_text()
     assert inspected(tmp_path, "-o", str(saved)).exit_code != 0
     assert saved.read_text() == before
@@ -101,8 +102,28 @@ def test_what_an_import_refuses_is_a_problem_and_the_rest_is_shown(tmp_path, hea
     assert json.loads(inspected(tmp_path, "--json", content=content).stdout)["refusal"] == str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("header", "refusal", "problems"),
+    [
+        ("Plantiff Name,Case Number", "did you mean 'Plaintiff Name'?", {"MISSING_PLAINTIFF_NAME": 1}),
+        ("Ann,24-1", "is the first line a header?", {}),
+        ("Plaintiff Name,Judgment Amount,moat_reject", "say whose rejects come back", {"MISSING_PLAINTIFF_NAME": 1}),
+    ],
+)
+def test_a_header_without_what_is_required_is_refused_as_the_import_refuses_it(tmp_path, header, refusal, problems):
+    """Though the proposed mapping may cure it: its records are judged under that one."""
+    path = tmp_path / "acme.csv"
+    path.write_bytes(f"{header}\nBob,2{',' * (header.count(',') - 1)}\n,3{',' * (header.count(',') - 1)}\n".encode())
+    with pytest.raises(BadInput) as refused:
+        open_delivery(path, source_system="manual")
+    found = inspect_file(path)
+    assert refusal in str(refused.value)
+    assert (found.refusal, found.problems) == (str(refused.value), problems)
+
+
 def test_what_a_container_held_is_said(tmp_path):
     """As an import says it."""
-    shown = inspected(tmp_path, content=gzip.compress(FILE), home=tmp_path / "home")
+    content = gzip.compress(FILE.replace(b"Plaintif ", b"Plaintiff "))
+    shown = inspected(tmp_path, content=content, home=tmp_path / "home")
     assert "\n  out of gzip" in shown.stdout
     assert shown.exit_code == 0

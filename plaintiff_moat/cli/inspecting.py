@@ -26,7 +26,7 @@ __all__ = ["inspect"]
 def inspect(file: str, *, output: str | None, as_json: bool, **options: Any) -> None:
     """Say how a vendor's file is written, what its columns are and what is wrong with it. Needs no database.
 
-    Writes nothing but the proposed mapping, and that only with -o. Exit code 2 where an import refuses the file.
+    Writes nothing but the proposed mapping, and that only with -o. Exit code 2 where an import refuses the header.
     """
     from plaintiff_moat.cli.output import show_json
     from plaintiff_moat.inspection import inspect_file
