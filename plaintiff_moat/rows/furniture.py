@@ -17,14 +17,18 @@ _WRONG_FIELD_COUNT: Final = "WRONG_FIELD_COUNT"  # the reader's code for a line 
 _THINGS: Final = "(?:records?|rows?|lines?|items?|entries|cases?|judge?ments?|plaintiffs?|accounts?)"
 _LABEL: Final = (
     r"(?:(?:grand|sub|report|page|file|batch|control|record|row)?[ _-]*totals?"
-    rf"(?: (?:of )?(?:{_THINGS}|amounts?))?"
+    rf"(?: (?:of )?(?:{_THINGS}|amounts?|balance)){{0,2}}(?: (?:due|owed|outstanding))?"
     rf"|(?:total )?(?:number|count) of {_THINGS}|(?:record|row|line)[ _-]?count|{_THINGS} total"
     r"|end of (?:file|report))"
 )
-_FIGURES: Final = r"(?:[-+$( ]*[0-9][0-9,.]*\)?%? *)+"
-# A label with nothing or figures behind it, or a count of records; no other cell holds anything.
+# Words that may be all of a name, too: footers only with figures.
+_LABEL_OF_FIGURES: Final = rf"(?:(?:gesamt|zwischen)?summe|sum(?: of (?:{_THINGS}|amounts?))?|count)"
+_FIGURES: Final = r"(?:[-+$€£( ]*[0-9][0-9,.]*\)?%? *)+"
+_PAGE: Final = "(?:page|seite) [0-9]+ ?(?:of|von|/) ?[0-9]+"
+# A label with nothing or figures behind it, a count of records, or a page's number; no other cell holds anything.
 _TOTALS: Final = (
     rf"(?i)^[^\pL\pN]*(?:{_LABEL}[ :=]*(?:{_FIGURES}(?:{_THINGS})?)?"
+    rf"|{_LABEL_OF_FIGURES}[ :=]*{_FIGURES}(?:{_THINGS})?|{_PAGE}"
     rf"|{_FIGURES}{_THINGS}(?: (?:in )?(?:total|selected|exported))?)[^\pL\pN]*$"
 )
 # Bytes of a footer's cells together. Told by its length alone, a record of a million costs next to nothing.

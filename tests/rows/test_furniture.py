@@ -27,6 +27,12 @@ def codes_of(*records):
         ("(3 rows)", None, None),
         ("Number of records", "3", None),
         ("--- End of report ---", None, None),
+        ("Sum", None, "621.00"),
+        ("TOTAL AMOUNT DUE", None, "$621.00"),
+        ("Total Judgment Amount:", None, "621.00"),
+        ("Count", "6", None),
+        ("Summe", None, "€ 621,00"),
+        ("Page 1 of 1", None, None),
     ],
 )
 def test_a_footer_is_a_totals_line(record):
@@ -43,6 +49,13 @@ def test_a_footer_is_a_totals_line(record):
         ("Grand Case Accounts Inc", None, "1"),
         ("Casey Total", None, "12.00"),
         ("3 Judges Ltd", None, None),
+        ("Sum Wong", None, "621.00"),
+        ("Sum", None, None),
+        ("Count", "24-CV-6", "621.00"),
+        ("Total Wine", "6", "621.00"),
+        ("Page", "1", "621.00"),
+        ("Page 1", None, "621.00"),
+        ("Confidential - do not distribute", None, None),
     ],
 )
 def test_a_plaintiff_whose_name_begins_like_a_footer_is_a_record(record):
