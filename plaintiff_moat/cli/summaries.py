@@ -211,7 +211,7 @@ def _show_doubts(summary: ImportSummary) -> None:
 def _show_comparison(summary: ImportSummary) -> None:
     """The sum to hold against the vendor's, and how the file differs from those before it."""
     if summary.total_amount is not None:
-        click.echo(f"  {'total amount':<18}{summary.total_amount:>15,.2f}")
+        click.echo(f"  {'total amount':<18}{summary.total_amount:>15,.2f}  of all records, duplicates and failed ones too")
     _show_drift(summary)
 
 
