@@ -91,6 +91,16 @@ def test_rejects_of_one_kind_are_told_once(csv_file: CsvFile, run_moat: RunMoat)
     assert "      3 on lines 3, 4, 5\n" in said
 
 
+def test_of_many_rejects_the_first_are_not_told_as_if_they_were_all(csv_file: CsvFile, run_moat: RunMoat) -> None:
+    """Their number stands beside that of all; a dry run has no run to look the others up in."""
+    path = csv_file("a.csv", ["Ada"], *([",x@example.com,CV-1,,,"] * 22))
+    dry = run_moat("import", str(path)).output
+    assert "  failed records, the first 20 of 22:\n" in dry
+    assert "      20 of them on lines 3, 4, 5, " in dry
+    done = run_moat("import", str(path), "--commit").output
+    assert "  failed records, the first 20 of 22 (all: moat show RUN --rejects):\n" in done
+
+
 def test_a_rollback_says_what_went_and_what_passed_to_whom(
     database: Database, conn: psycopg.Connection, csv_file: CsvFile, run_moat: RunMoat
 ) -> None:

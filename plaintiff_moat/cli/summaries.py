@@ -196,22 +196,27 @@ def _show_doubts(summary: ImportSummary) -> None:
         click.echo(f"  warning {code:<24}{count:>6,}")
     if summary.landed_before and summary.rows_errored and not summary.first_rejects:
         click.echo("    none failed")
+    more = summary.rows_errored > len(summary.first_rejects) and not summary.landed_before
     if summary.first_rejects:
-        more = summary.rows_errored > len(summary.first_rejects) and not summary.landed_before
-        click.echo(f"  failed records{', the first of them (all: moat show RUN --rejects)' if more else ''}:")
+        of_how_many = f", the first {len(summary.first_rejects)} of {summary.rows_errored:,}" if more else ""
+        where = " (all: moat show RUN --rejects)" if more and not summary.dry_run else ""
+        click.echo(f"  failed records{of_how_many}{where}:")
     alike: dict[tuple[str, str], list[str]] = {}
     for reject in summary.first_rejects:
         alike.setdefault((reject.error_code, reject.error_message), []).append(_lines(reject))
     for (code, message), lines in alike.items():
         click.echo(f"    {code:<24}{harmless(message)}")
         one = len(lines) == 1 and "-" not in lines[0]
-        click.echo(f"      {len(lines)} on {'line' if one else 'lines'} {', '.join(lines)}")
+        of_them = "of them " if more else ""
+        click.echo(f"      {len(lines)} {of_them}on {'line' if one else 'lines'} {', '.join(lines)}")
 
 
 def _show_comparison(summary: ImportSummary) -> None:
     """The sum to hold against the vendor's, and how the file differs from those before it."""
     if summary.total_amount is not None:
-        click.echo(f"  {'total amount':<18}{summary.total_amount:>15,.2f}  of all records, duplicates and failed ones too")
+        click.echo(
+            f"  {'total amount':<18}{summary.total_amount:>15,.2f}  of all records, duplicates and failed ones too"
+        )
     _show_drift(summary)
 
 
