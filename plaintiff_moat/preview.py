@@ -100,16 +100,18 @@ def _previewed(
         rejects = delivery.rejects()
         if delivery.replays is not None:
             require_replayable(conn, delivery.replays, *delivery.identity, rejects)
-        replayed = replayed_rejects(conn, delivery.replays, delivery.scan.records - len(rejects))
         live = live_run_of_delivery(conn, *delivery.identity)
         reader = reader_of_delivery(conn, *delivery.identity)
         delivery.require_same_part(reader)
     tally = Tally()
     keys: list[pl.Series] = []
+    fixing: list[int] = []
     is_duplicate = _claim_status(live) is ClaimStatus.DUPLICATE  # of which an import would read no record either
     for rows, measured in _first_rows(delivery, 0 if is_duplicate else limit):
         tally.add(Tally.of(rows, measured))
         keys.append(rows.get_column("dedupe_key").drop_nulls())
+        if delivery.replays is not None:
+            fixing.extend(rows.filter(pl.col("error_code").is_null()).get_column("replays_row").drop_nulls())
     distinct = pl.concat(keys).unique() if keys else pl.Series("dedupe_key", dtype=pl.String)
 
     with connect(database) as conn:
@@ -120,6 +122,8 @@ def _previewed(
             raise NotReleased(withheld)
         beside = beside_delivery(conn, *delivery.identity)
         replaced = None if replaces is None else run_to_replace(conn, replaces, *delivery.identity)
+        unreferred = delivery.scan.records - len(rejects)
+        replayed = replayed_rejects(conn, delivery.replays, unreferred, fixing=fixing, without=replaced)
         left = [] if replaced is None else keys_without_heir(conn, replaced)
         held = distinct.filter(~distinct.is_in(pl.Series([key.hex for key in left], dtype=pl.String).implode()))
         known = sum(

@@ -96,7 +96,8 @@ class ImportSummary:
     `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same batch with other
     bytes, if any; `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt`
     above 1 continued a run of which earlier attempts had landed `landed_before` records. `replays` is the run whose
-    rejects the records stand for, `replayed` how many of those are fixed now; both are None for any other file.
+    rejects the records stand for, `replayed` how many of those are fixed now, or would be; both are None for any other
+    file.
     `total_amount` is the sum of all amounts of the file, duplicates and rejects included, `control_totals` what was
     expected of it beside what was found, and `drift` how it differs from those before it.
     """

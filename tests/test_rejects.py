@@ -21,7 +21,7 @@ from plaintiff_moat.errors import BadInput, RunFailed, WrongRun
 from plaintiff_moat.importer import import_file
 from plaintiff_moat.ledger.claims import IngestClaimClient
 from plaintiff_moat.ledger.connect import Database
-from plaintiff_moat.ledger.rejects import reject_counts, rejects_of_run
+from plaintiff_moat.ledger.rejects import Replayed, reject_counts, rejects_of_run
 from plaintiff_moat.ledger.runs import find_run, run_events
 from plaintiff_moat.ledger.undo import preview_rollback
 from plaintiff_moat.preview import preview_file
@@ -165,6 +165,11 @@ def test_what_is_outstanding_follows_from_the_runs_that_are_active(
         assert [*still] == [*records[0]]
         assert (still["Plaintiff Name"], still["moat_reject"]) == ("Ben 3", f"{second.run_id}:2")
     third = corrected([still])
+    # what one of two records fixes counts once, one that fails again not, and one that would be undone no more
+    both = saved(tmp_path / "4.csv", [records[0], records[4], records[5] | {"Judgment Amount": "n/a"}])
+    for replaced, fixed in ((None, 4), (first.run_id, 3)):
+        preview = preview_file(both, database, replays=parent["id"], replaces=replaced)
+        assert preview.replayed == Replayed(fixed, len(records) - fixed, 0)
     last = import_file(saved(tmp_path / "3.csv", third), database, source_system="acme", replays=second.run_id)
     assert outstanding(conn, child) == (1, 0)
     assert outstanding(conn, parent) == (4, len(records) - 4)
@@ -306,7 +311,7 @@ def test_the_commands_tell_what_is_fixed(
     fixed = saved(tmp_path / "fixed.csv", [*records, added])
     asked = ("import", fixed, "--source-system", "acme", "--replays", run[:8])
     dry = run_moat(*asked).output
-    assert f"would replay rejects of run {run}\n  0 rejects of run {run} fixed so far, 18 outstanding\n" in dry
+    assert f"would replay rejects of run {run}\n  17 rejects of run {run} would be fixed, 1 outstanding\n" in dry
     said = run_moat(*asked, "--commit").output
     assert f"  replays rejects of run {run}\n  17 rejects of run {run} fixed, 1 outstanding\n" in said
     for told in (dry, said):

@@ -134,9 +134,9 @@ def _show_replay(summary: ImportSummary) -> None:
     """Whose rejects the file stands for, how they stand now, and the records that stand for none."""
     click.echo(f"  {'would replay' if summary.dry_run else 'replays'} rejects of run {summary.replays}")
     if summary.replayed:
-        so_far = " so far" if summary.dry_run else ""
+        would = "would be " if summary.dry_run else ""
         fixed = counted(summary.replayed.fixed, "reject")
-        click.echo(f"  {fixed} of run {summary.replays} fixed{so_far}, {summary.replayed.outstanding:,} outstanding")
+        click.echo(f"  {fixed} of run {summary.replays} {would}fixed, {summary.replayed.outstanding:,} outstanding")
         if alone := summary.replayed.unreferred:
             stand, are = ("stands", "its reference is") if alone == 1 else ("stand", "their references are")
             click.echo(f"  warning: {counted(alone, 'record')} {stand} for no reject: {are} empty or cannot be read")

@@ -55,16 +55,31 @@ def require_replayable(
         )
 
 
-def reject_counts(conn: psycopg.Connection[Any], run_id: UUID) -> Row:
-    """How many rejects the run has, how many of them are `fixed`, and how many `outstanding`."""
-    return rows_of(conn, "reject_counts", run_id=run_id)[0]
+def reject_counts(
+    conn: psycopg.Connection[Any], run_id: UUID, *, fixing: Sequence[int] = (), without: UUID | None = None
+) -> Row:
+    """How many rejects the run has, how many of them are `fixed`, and how many `outstanding`.
+
+    They are counted as if the rows `fixing` were fixed too, and as if the run `without` were undone.
+    """
+    return rows_of(conn, "reject_counts", run_id=run_id, fixing=list(fixing), without=without)[0]
 
 
-def replayed_rejects(conn: psycopg.Connection[Any], run_id: UUID | None, unreferred: int) -> Replayed | None:
-    """How the rejects of the run stand that a file replays, `unreferred` of whose records name none; None of no run."""
+def replayed_rejects(
+    conn: psycopg.Connection[Any],
+    run_id: UUID | None,
+    unreferred: int,
+    *,
+    fixing: Sequence[int] = (),
+    without: UUID | None = None,
+) -> Replayed | None:
+    """How the rejects of the run stand that a file replays, `unreferred` of whose records name none; None of no run.
+
+    `fixing` and `without` are those of `reject_counts`.
+    """
     if run_id is None:
         return None
-    counts = reject_counts(conn, run_id)
+    counts = reject_counts(conn, run_id, fixing=fixing, without=without)
     return Replayed(counts["fixed"], counts["outstanding"], unreferred)
 
 

@@ -2,7 +2,7 @@
 -- stand for one of them (landed_rows.replays_row). Nothing of the other run is changed; which of its rejects are fixed
 -- is derived from the runs that replay it, so that undoing one of these makes its rejects outstanding again.
 
-create function ingest.fixed_rejects(p_run_id uuid)
+create function ingest.fixed_rejects(p_run_id uuid, p_without uuid default null)
 returns table (row_number integer, fixed_by_run uuid, fixed_by_row integer)
 language sql
 stable
@@ -30,13 +30,15 @@ as $$
     inner join ingest.import_runs as r on r.id = standing.run_id
     where standing.error_code is null
         and r.status = 'completed'
+        and r.id is distinct from p_without
     order by standing.reject, r.publish_seq, standing.row_number
 $$;
 
-comment on function ingest.fixed_rejects(uuid) is
-    'The rejects of the run for which a valid record of a completed run stands, each once, with the earliest such record.';
+comment on function ingest.fixed_rejects(uuid, uuid) is
+    'The rejects of the run for which a valid record of a completed run stands, each once, with the earliest such record;'
+    ' as if p_without were undone.';
 
-create function ingest.reject_counts(p_run_id uuid)
+create function ingest.reject_counts(p_run_id uuid, p_fixing integer[] default '{}', p_without uuid default null)
 returns table (rejects integer, fixed integer, outstanding integer)
 language sql
 stable
@@ -52,11 +54,26 @@ as $$
                 where l.import_run_id = p_run_id
                     and l.error_code is not null
             ) as rejects,
-            (select count(*)::integer from ingest.fixed_rejects(p_run_id)) as fixed
+            (
+                select count(*)::integer
+                from (
+                    select fixed.row_number
+                    from ingest.fixed_rejects(p_run_id, p_without) as fixed
+                    union
+                    select l.row_number
+                    from unnest(p_fixing) as named (row_number)
+                    inner join ingest.landed_rows as l
+                        on l.import_run_id = p_run_id
+                        and l.row_number = named.row_number
+                    where l.error_code is not null
+                ) as fixed
+            ) as fixed
     ) as counted
 $$;
 
-comment on function ingest.reject_counts(uuid) is 'How many rejects the run has, and how many of them are fixed and outstanding.';
+comment on function ingest.reject_counts(uuid, integer[], uuid) is
+    'How many rejects the run has, and how many of them are fixed and outstanding; as if valid records stood for the rows'
+    ' p_fixing too, and as if run p_without were undone.';
 
 create function ingest.fixes_digest(p_run_id uuid)
 returns text

@@ -132,7 +132,7 @@ to dragonfly_app, service_role;
 
 grant execute on function
     ingest.reconcile_import_run(uuid, integer, text, integer, uuid, uuid),
-    ingest.reject_counts(uuid),
+    ingest.reject_counts(uuid, integer[], uuid),
     ingest.rollback_import_run(uuid, text),
     ingest.preview_rollback(uuid),
     ingest.heirs_of_run(uuid),
@@ -142,7 +142,7 @@ to dragonfly_app, moat_operator, service_role;
 -- Letting a file in again that somebody took out is a person's decision.
 grant execute on function
     ingest.release_import_run(uuid, text),
-    ingest.fixed_rejects(uuid),
+    ingest.fixed_rejects(uuid, uuid),
     ingest.diff_runs(uuid, uuid)
 to moat_operator, service_role;
 

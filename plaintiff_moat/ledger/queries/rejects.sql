@@ -9,7 +9,8 @@ select ingest.require_replayable(
 )
 
 -- name: reject_counts
-select rejects, fixed, outstanding from ingest.reject_counts(%(run_id)s::uuid)
+select rejects, fixed, outstanding
+from ingest.reject_counts(%(run_id)s::uuid, %(fixing)s::integer[], %(without)s::uuid)
 
 -- name: rejects_of_run
 select
