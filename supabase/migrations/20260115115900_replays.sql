@@ -9,15 +9,52 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    -- a record that was rejected again may be fixed in its turn, by a run that replays that one
-    with recursive standing as (
-        select r.id as run_id, l.row_number, l.replays_row as reject, l.error_code
+    -- a reject may stand for one of another run, and that one for a third, each by a record of run `by`
+    with recursive stands_for as (
+        select
+            l.row_number as reject,
+            r.id as by,
+            r.replays as run_id,
+            l.replays_row as row_number,
+            coalesce(r.publish_seq, 0) as since
         from ingest.import_runs as r
         inner join ingest.landed_rows as l on l.import_run_id = r.id
-        where r.replays = p_run_id
+        where r.id = p_run_id
+            and r.replays is not null
             and l.replays_row is not null
+            and l.error_code is not null
+        union all
+        select stands_for.reject, r.id, r.replays, l.replays_row, stands_for.since
+        from stands_for
+        inner join ingest.import_runs as r on r.id = stands_for.run_id
+        inner join ingest.landed_rows as l
+            on l.import_run_id = r.id
+            and l.row_number = stands_for.row_number
+        where r.replays is not null
+            and l.replays_row is not null
+    ),
+
+    -- a record that was rejected again may be fixed in its turn, by a run that replays that one
+    standing as (
+        (
+            select r.id as run_id, l.row_number, l.replays_row as reject, l.error_code, 0::bigint as since
+            from ingest.import_runs as r
+            inner join ingest.landed_rows as l on l.import_run_id = r.id
+            where r.replays = p_run_id
+                and l.replays_row is not null
+            union all
+            -- other runs' only: where one reject was made two records, the valid one does not fix the other
+            select r.id, l.row_number, stands_for.reject, l.error_code, stands_for.since
+            from stands_for
+            inner join ingest.import_runs as r
+                on r.replays = stands_for.run_id
+                and r.id <> stands_for.by
+            inner join ingest.landed_rows as l
+                on l.import_run_id = r.id
+                and l.replays_row = stands_for.row_number
+        )
         union
-        select r.id, l.row_number, standing.reject, l.error_code
+        select r.id, l.row_number, standing.reject, l.error_code, standing.since
         from standing
         inner join ingest.import_runs as r on r.replays = standing.run_id
         inner join ingest.landed_rows as l
@@ -30,13 +67,15 @@ as $$
     inner join ingest.import_runs as r on r.id = standing.run_id
     where standing.error_code is null
         and r.status = 'completed'
+        and r.publish_seq > standing.since
         and r.id is distinct from p_without
     order by standing.reject, r.publish_seq, standing.row_number
 $$;
 
 comment on function ingest.fixed_rejects(uuid, uuid) is
     'The rejects of the run for which a valid record of a completed run stands, each once, with the earliest such record;'
-    ' as if p_without were undone.';
+    ' of a reject that stands for one of another run also such a record of a later run that stands for that one.'
+    ' As if p_without were undone.';
 
 create function ingest.reject_counts(p_run_id uuid, p_fixing integer[] default '{}', p_without uuid default null)
 returns table (rejects integer, fixed integer, outstanding integer)

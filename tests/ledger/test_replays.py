@@ -95,6 +95,24 @@ def test_what_is_fixed_follows_from_the_active_runs(conn: Connection) -> None:
     assert broken(conn) == ""
 
 
+def test_a_reject_of_a_correction_is_fixed_with_the_one_that_it_stands_for(conn: Connection) -> None:
+    """By a later run, however many corrections lie between; not by the other half of a record that was made two."""
+    first = imported(conn, "a", [None, None])
+    second = replayed(conn, "1", first, ["Ben", None, None], [1, 1, 2])
+    third = replayed(conn, "2", second, [None, None], [2, 3])
+    assert [outstanding(conn, run_id) for run_id in (first, second, third)] == [1, 2, 2]
+    half = replayed(conn, "3", second, ["Cyd"], [2])
+    assert [outstanding(conn, run_id) for run_id in (first, second, third)] == [1, 1, 1]
+    fixed = replayed(conn, "4", first, ["Dot"], [2])
+    assert [outstanding(conn, run_id) for run_id in (first, second, third)] == [0, 0, 0]
+    rows = conn.execute("select row_number, fixed_by_run from ingest.fixed_rejects(%s)", (third,)).fetchall()
+    assert dict(rows) == {1: half, 2: fixed}
+    again = replayed(conn, "5", first, [None], [2])
+    assert outstanding(conn, again) == 1
+    rollback(conn, fixed)
+    assert [outstanding(conn, run_id) for run_id in (first, second, third)] == [1, 1, 1]
+
+
 @pytest.mark.parametrize(
     "what",
     ["unknown", "itself", "same bytes", "another vendor", "processing", "undone", "no reject", "no record", "nothing"],
