@@ -11,7 +11,7 @@ from uuid import UUID
 import polars as pl
 
 from plaintiff_moat.containers.unpack import Content, unpacked
-from plaintiff_moat.errors import BadInput
+from plaintiff_moat.errors import BadInput, WrongRun
 from plaintiff_moat.naming import Named, name_delivery
 from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for, require_names
 from plaintiff_moat.rows.headers import labels
@@ -131,18 +131,27 @@ class Delivery:
         cells = sent if self.returned is None else self.returned.vendors_cells(sent)
         rows = prepare(cells, self.header, self.mapping, self.source_system)
         measured = measure(cells, rows, self.mapping)
-        if self.returned is not None and self.replays is not None:
-            rows = rows.with_columns(self.returned.rejects(sent, self.replays))
-        return rows, measured
+        referred = self._referred(sent)
+        return rows if referred is None else rows.with_columns(referred), measured
 
     def rejects(self) -> list[int]:
         """The rows of the run that it replays for which its records stand. Raises BadInput, WrongRun."""
-        if self.returned is None or self.replays is None:
+        if self.returned is None:
             return []
         rows: list[int] = []
         for chunk in self.scan.chunks:
-            rows.extend(self.returned.rejects(self._cells(chunk), self.replays).drop_nulls())
+            referred = self._referred(self._cells(chunk))
+            rows.extend([] if referred is None else referred.drop_nulls())
         return rows
+
+    def _referred(self, sent: pl.DataFrame) -> pl.Series | None:
+        """The reject that each record stands for; None where none can."""
+        if self.returned is None or self.replays is None:
+            return None
+        try:
+            return self.returned.rejects(sent, self.replays)
+        except (BadInput, WrongRun) as refusal:
+            raise type(refusal)(f"{self.filename}: {refusal}") from None
 
     def _cells(self, chunk: Chunk) -> pl.DataFrame:
         return read(self.scan.path, self.scan.dialect, self.scan.header, chunk)

@@ -62,7 +62,9 @@ def test_the_proposed_mapping_is_ready_to_be_used(tmp_path):
     with_it = inspect_file(tmp_path / "acme.csv", mapping=str(saved))
     assert (with_it.columns[0].confidence, with_it.refusal) == (1, None)
     before = saved.read_text()
-    assert inspected(tmp_path, "-o", str(saved)).exit_code != 0
+    again = inspected(tmp_path, "-o", str(saved))
+    assert isinstance(again.exception, BadInput)
+    assert str(again.exception) == "mapping.toml: expected a new file, found one; name another"
     assert saved.read_text() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["acme.csv", "mapping.toml"]
 

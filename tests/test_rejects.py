@@ -213,11 +213,11 @@ def test_what_cannot_come_back_is_refused_before_anything_is_written(
             take(fixed, database, source_system="beta", replays=parent["id"])
         with pytest.raises(WrongRun, match="rolled_back, and only a completed run"):
             take(with_reference(f"{undone}:2"), database, source_system="acme", replays=undone)
-        with pytest.raises(WrongRun, match=f"another run than {other} on lines 2, 3, 4, 5, 6 and"):
+        with pytest.raises(WrongRun, match=rf"fixed\.csv: .*another run than {other} on lines 2, 3, 4, 5, 6 and"):
             take(fixed, database, source_system="acme", replays=other)
         with pytest.raises(WrongRun, match=r"row 1 of run .* is no reject"):
             take(with_reference(f"{parent['id']}:1"), database, source_system="acme", replays=parent["id"])
-        with pytest.raises(BadInput, match="no reference as the export wrote it on line 2"):
+        with pytest.raises(BadInput, match=r"wrong\.csv: .*no reference as the export wrote it on line 2"):
             take(with_reference("17"), database, source_system="acme", replays=parent["id"])
         with pytest.raises(WrongRun, match="no record names a reject"):
             take(with_reference(""), database, source_system="acme", replays=parent["id"])

@@ -9,6 +9,7 @@ import click
 from plaintiff_moat.cli.exits import Exit
 from plaintiff_moat.cli.options import not_blank, reading_of, reading_options
 from plaintiff_moat.cli.terminal import counted, harmless
+from plaintiff_moat.errors import BadInput
 
 if TYPE_CHECKING:
     from plaintiff_moat.inspection import Inspection
@@ -80,6 +81,8 @@ def _save(path: Path, text: str) -> None:
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
+    except FileExistsError:
+        raise BadInput(f"{path.name}: expected a new file, found one; name another") from None
     except OSError as fault:
-        raise click.FileError(str(path), (fault.strerror or "cannot be written").lower()) from None
+        raise BadInput(f"{path.name}: cannot be written: {fault.strerror}") from None
     click.echo(f"mapping saved: {path}; check it, then `moat import --mapping {path} FILE`", err=True)

@@ -159,7 +159,7 @@ def _nearest(mapping: Mapping, columns: Sequence[str], header: Sequence[str]) ->
     spellings = {reduced(text): text for text in reversed(expected)}
     near = (match for cell in header for match in difflib.get_close_matches(reduced(cell), spellings, n=1, cutoff=0.7))
     guess = next(near, None)
-    return f"; did you mean '{spellings[guess]}'?" if guess else ""
+    return f" (did you mean '{spellings[guess]}'?)" if guess else ""
 
 
 def _shown(header: Sequence[str]) -> str:

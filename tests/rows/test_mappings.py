@@ -94,7 +94,7 @@ def test_a_header_without_a_name_says_what_was_found_and_what_is_near():
     assert "'Plantiff Name', 'Index Number'" in text
     assert "expected one of 'Plaintiff Name'" in text
     assert text.endswith(
-        "did you mean 'Plaintiff Name'?; `moat inspect FILE -o mapping.toml` writes a mapping to correct"
+        "(did you mean 'Plaintiff Name'?); `moat inspect FILE -o mapping.toml` writes a mapping to correct"
     )
 
 
