@@ -1,16 +1,12 @@
-"""Lines of a file that are no records though they may be shaped like one: repeated headers, totals, other tables."""
+"""Lines of a file that are no records though they may be shaped like one: totals and counts."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
-from plaintiff_moat.errors import BadInput
 from plaintiff_moat.rows.codes import ErrorCode, message
-from plaintiff_moat.rows.headers import reduced
-from plaintiff_moat.rows.mapping import BoundMapping
 
-__all__ = ["repeated_headers", "totals_lines", "with_footers"]
+__all__ = ["totals_lines", "with_footers"]
 
 _WRONG_FIELD_COUNT: Final = "WRONG_FIELD_COUNT"  # the reader's code for a line with too few cells, as a footer may have
 
@@ -33,8 +29,6 @@ _TOTALS: Final = (
 )
 # Bytes of a footer's cells together. Told by its length alone, a record of a million costs next to nothing.
 _FOOTER_LIMIT: Final = 80
-# Letters by which a cell that spells a column is told from most names before it is looked at whole.
-_FIRST_LETTERS: Final = 3
 _SEPARATORS: Final = """[,;|\t"'\\s]+"""
 
 
@@ -67,30 +61,3 @@ def with_footers(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _is_totals(texts: pl.Series) -> pl.Series:
     return texts.str.replace_all(_SEPARATORS, " ").str.strip_chars().str.contains(_TOTALS).fill_null(value=False)
-
-
-def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMapping) -> pl.Series:
-    """Tell which records are the header once more; BadInput when one is the header of another table.
-
-    What follows another header would be read under the columns of the first.
-    """
-    spellings = {reduced(text) for _, texts in mapping.mapping.columns for text in texts}
-    beginnings = pl.Series([text[:_FIRST_LETTERS] for text in spellings], dtype=pl.String).implode()
-    names = read["plaintiff_name"]
-    suspects = names.str.slice(0, _FIRST_LETTERS).str.to_lowercase().is_in(beginnings).fill_null(value=False)
-    spelled = [reduced(name) in spellings for name in names.filter(suspects)]
-    suspects = suspects.scatter(suspects.arg_true(), spelled) if spelled else suspects
-    verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
-    if not suspects.any():
-        return verdict
-    ours = [reduced(name) for name in header]
-    found: list[bool] = []
-    rows = read.filter(suspects).select("line_start", pl.col("^c[0-9]+$"))
-    for line, *sent in rows.iter_rows():
-        cells = [cell or "" for cell in sent]
-        found.append([reduced(cell) for cell in cells] == ours)
-        if not found[-1] and mapping.mapping.heads(cells):
-            raise BadInput(
-                f"expected one table, found the header of another in line {line}; save each table as a file of its own"
-            )
-    return verdict.scatter(suspects.arg_true(), found)

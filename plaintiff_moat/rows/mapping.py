@@ -11,7 +11,7 @@ from typing import Final
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.rows.headers import is_sensitive, labels, reduced
 
-__all__ = ["BoundMapping", "Mapping", "require_names"]
+__all__ = ["HEADING_COLUMNS", "BoundMapping", "Mapping", "require_names"]
 
 HEADING_COLUMNS: Final = 2  # known columns that make a row a header: one cell may be a value that looks like one
 SHOWN: Final = 40  # columns of a header that an error message lists
@@ -44,8 +44,12 @@ class Mapping:
 
     def heads(self, cells: Sequence[str]) -> bool:
         """Tell whether a row is a header that this mapping knows: at least two of its cells name different columns."""
+        return len({column for column in self.named(cells) if column}) >= HEADING_COLUMNS
+
+    def named(self, cells: Sequence[str]) -> list[str | None]:
+        """Give the canonical column that each cell names, None where it names none."""
         places = {reduced(text): column for column, spellings in self.columns for text in spellings}
-        return len({places[key] for key in map(reduced, cells) if key in places}) >= HEADING_COLUMNS
+        return [places.get(reduced(cell)) for cell in cells]
 
     def bind(self, header: Sequence[str]) -> "BoundMapping":
         """Fit the mapping to a file's header, or raise `BadInput` naming what is missing.

@@ -8,7 +8,8 @@ import polars as pl
 from plaintiff_moat.rows import normalise, payload, warn
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode, message
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, LANDING_COLUMNS
-from plaintiff_moat.rows.furniture import repeated_headers, totals_lines, with_footers
+from plaintiff_moat.rows.furniture import totals_lines, with_footers
+from plaintiff_moat.rows.header_rows import repeated_headers, with_headers
 from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.identity import dedupe_keys
 from plaintiff_moat.rows.mapping import BoundMapping
@@ -35,7 +36,7 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
     BadInput for the header of another table.
     """
     names = labels(header)
-    read = _read(with_footers(frame), mapping)
+    read = _read(with_headers(with_footers(frame), header), mapping)
     read = read.with_columns(
         is_header=repeated_headers(read, header, mapping),
         is_totals=totals_lines(read),
@@ -60,11 +61,12 @@ def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
 
     `whole` is all that a record holds, for the rules that any cell can break.
     """
-    sent = normalise.trimmed(frame.select(pl.col(f"c{at}").alias(column) for column, at in mapping.columns))
+    read = frame.with_columns(whole=pl.concat_str(pl.col("^c[0-9]+$"), ignore_nulls=True))
+    sent = frame.select(pl.col(f"c{at}").alias(column) for column, at in mapping.columns)
+    trimmed = normalise.trimmed(sent, has_marks=normalise.has_marks(read["whole"]))
     unmapped = [pl.lit(None, pl.String).alias(column) for column in CANONICAL_COLUMNS if column not in sent.columns]
-    read = frame.with_columns(*sent.get_columns(), *unmapped)
+    read = read.with_columns(*trimmed.get_columns(), *unmapped)
     return read.with_columns(
-        whole=pl.concat_str(pl.col("^c[0-9]+$"), ignore_nulls=True),
         amount=normalise.amount(pl.col("judgment_amount")),
         day=normalise.days(read["judgment_date"]),
         phone=e164(read["contact_phone"]),

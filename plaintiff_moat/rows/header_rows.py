@@ -1,0 +1,113 @@
+"""Rows below the header that are one: the file's own once more, or that of another table."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from plaintiff_moat.errors import BadInput
+from plaintiff_moat.rows.codes import ErrorCode, message
+from plaintiff_moat.rows.headers import reduced
+from plaintiff_moat.rows.mapping import HEADING_COLUMNS, BoundMapping
+from plaintiff_moat.rows.states import STATES
+
+__all__ = ["repeated_headers", "with_headers"]
+
+# Letters by which a cell that spells a column is told from most others before it is looked at whole.
+_FIRST_LETTERS: Final = 3
+# Characters of an amount of 10,000.00, as which no year that heads a column is read.
+_FIVE_DIGITS: Final = 8
+_LIKE_A_VALUE: Final = re.compile("@|[0-9].*[0-9]", re.DOTALL)
+_NAMED_PER_VALUE: Final = 2
+# Bytes of a malformed header, for each that its letters and digits have.
+_BYTES_PER_BYTE: Final = 4
+
+
+def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMapping) -> pl.Series:
+    """Tell which records are the header once more; BadInput when one is the header of another table.
+
+    What follows another header would be read under the columns of the first. Such a row names at least two columns
+    that the mapping knows, and more than twice as many as it has cells that look like values (two digits, or an @).
+    A state's code in the column of states names none: Idaho's is a spelling. `read` has the cells c0, c1, … and what
+    was read of them.
+    """
+    verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
+    suspects = _without_values(read)
+    if suspects.is_empty():
+        return verdict
+    rows = read[suspects].select("line_start", pl.col("^c[0-9]+$"))
+    spellings = list({reduced(text) for _, texts in mapping.mapping.columns for text in texts})
+    spelled = np.zeros(rows.height, np.int64)
+    name = dict(mapping.columns)["plaintiff_name"]
+    for at in range(len(header)):  # the name of the plaintiff's column alone is looked at: it may be all that is known
+        spelled[_spelled(rows[f"c{at}"], spellings)] += HEADING_COLUMNS if at == name else 1
+    ours = [reduced(cell) for cell in header]
+    found: list[int] = []
+    for row in np.flatnonzero(spelled >= HEADING_COLUMNS).tolist():
+        line, *sent = rows.row(row)
+        cells = [cell or "" for cell in sent]
+        if [reduced(cell) for cell in cells] == ours:
+            found.append(suspects[row])
+        elif _heads_another(cells, mapping):
+            raise BadInput(
+                f"expected one table, found the header of another in line {line}; save each table as a file of its own"
+            )
+    return verdict.scatter(found, values=True) if found else verdict
+
+
+def with_headers(frame: pl.DataFrame, header: Sequence[str]) -> pl.DataFrame:
+    """Give malformed lines that are the header once more their own code.
+
+    It may have a delimiter more or less at its end, or a byte order mark before its first quote.
+    """
+    ours = reduced("".join(header))
+    limit = _BYTES_PER_BYTE * len(ours.encode())
+    suspects = (frame["error_code"].is_not_null() & (frame["raw"].str.len_bytes() <= limit)).fill_null(value=False)
+    if not suspects.any():
+        return frame
+    found = suspects.arg_true().filter(_reduced(frame["raw"].filter(suspects)) == ours)
+    code = ErrorCode.REPEATED_HEADER
+    return frame.with_columns(
+        frame["error_code"].scatter(found, str(code)), frame["error_message"].scatter(found, message(code))
+    )
+
+
+def _without_values(read: pl.DataFrame) -> pl.Series:
+    """Give the places of the records in which nothing was read that no header has: nearly all have such values.
+
+    What has been read anyway is asked first, so that few cells are looked at.
+    """
+    is_large = pl.col("amount").str.len_bytes() >= _FIVE_DIGITS
+    unread = read.select(~is_large.fill_null(value=False) & pl.col("day").is_null() & pl.col("phone").is_null())
+    places = unread.to_series().arg_true()
+    has_value = pl.col("contact_email").str.contains("@", literal=True).fill_null(value=False) | (
+        pl.col("case_reference").str.contains("[0-9]{5}").fill_null(value=False)
+    )
+    return places.filter(read.select("contact_email", "case_reference")[places].select(~has_value).to_series())
+
+
+def _spelled(cells: pl.Series, spellings: list[str]) -> pl.Series:
+    """Give the places of the cells whose letters and digits are one of the spellings."""
+    # An accent may be a character of its own, behind the letters that are looked at.
+    forms = [form for text in spellings for form in (text, unicodedata.normalize("NFKD", text))]
+    beginnings = pl.Series([form[:_FIRST_LETTERS] for form in forms], dtype=pl.String).implode()
+    first = cells.str.slice(0, _FIRST_LETTERS).str.to_lowercase()
+    near = (first.is_in(beginnings) | first.str.contains("[^a-z0-9]")).fill_null(value=False).arg_true()
+    return near.filter(_reduced(cells[near]).is_in(pl.Series(spellings, dtype=pl.String).implode()))
+
+
+def _reduced(texts: pl.Series) -> pl.Series:
+    return texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[^\pL\pN]+", "")
+
+
+def _heads_another(cells: Sequence[str], mapping: BoundMapping) -> bool:
+    state = dict(mapping.columns).get("state")
+    named = mapping.mapping.named(cells)
+    if state is not None and cells[state].strip().upper() in STATES:
+        named[state] = None
+    columns = {column for column in named if column}
+    values = sum(not column and bool(_LIKE_A_VALUE.search(cell)) for cell, column in zip(cells, named, strict=True))
+    return len(columns) >= HEADING_COLUMNS and len(columns) > _NAMED_PER_VALUE * values
