@@ -24,6 +24,7 @@ _LIKE_A_VALUE: Final = re.compile("@|[0-9].*[0-9]", re.DOTALL)
 _NAMED_PER_VALUE: Final = 2
 # Bytes of a malformed header, for each that its letters and digits have.
 _BYTES_PER_BYTE: Final = 4
+_STATE_CODES: Final = frozenset(code.lower() for code in STATES)
 
 
 def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMapping) -> pl.Series:
@@ -39,19 +40,24 @@ def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMa
     if suspects.is_empty():
         return verdict
     rows = read[suspects].select("line_start", pl.col("^c[0-9]+$"))
-    spellings = list({reduced(text) for _, texts in mapping.mapping.columns for text in texts})
+    columns = mapping.mapping.places()
     spelled = np.zeros(rows.height, np.int64)
-    name = dict(mapping.columns)["plaintiff_name"]
+    places = dict(mapping.columns)
+    name, state = places["plaintiff_name"], places.get("state")
     for at in range(len(header)):  # the name of the plaintiff's column alone is looked at: it may be all that is known
-        spelled[_spelled(rows[f"c{at}"], spellings)] += HEADING_COLUMNS if at == name else 1
+        known = columns.keys() - _STATE_CODES if at == state else columns
+        spelled[_spelled(rows[f"c{at}"], list(known))] += HEADING_COLUMNS if at == name else 1
     ours = [reduced(cell) for cell in header]
     found: list[int] = []
     for row in np.flatnonzero(spelled >= HEADING_COLUMNS).tolist():
         line, *sent = rows.row(row)
         cells = [cell or "" for cell in sent]
-        if [reduced(cell) for cell in cells] == ours:
+        keys = [reduced(cell) for cell in cells]
+        if keys == ours:
             found.append(suspects[row])
-        elif _heads_another(cells, mapping):
+            continue
+        named = [None if at == state and key in _STATE_CODES else columns.get(key) for at, key in enumerate(keys)]
+        if _heads_another(cells, named):
             raise BadInput(
                 f"expected one table, found the header of another in line {line}; save each table as a file of its own"
             )
@@ -95,7 +101,9 @@ def _spelled(cells: pl.Series, spellings: list[str]) -> pl.Series:
     forms = [form for text in spellings for form in (text, unicodedata.normalize("NFKD", text))]
     beginnings = pl.Series([form[:_FIRST_LETTERS] for form in forms], dtype=pl.String).implode()
     first = cells.str.slice(0, _FIRST_LETTERS).str.to_lowercase()
-    near = (first.is_in(beginnings) | first.str.contains("[^a-z0-9]")).fill_null(value=False).arg_true()
+    # A sign before, between or behind the first letters; few spellings begin with a digit, as most addresses do.
+    unclear = "[^a-z0-9]" if any(text[:1].isdigit() for text in spellings) else "^[a-z]{0,2}[^a-z0-9]"
+    near = (first.is_in(beginnings) | first.str.contains(unclear)).fill_null(value=False).arg_true()
     return near.filter(_reduced(cells[near]).is_in(pl.Series(spellings, dtype=pl.String).implode()))
 
 
@@ -103,11 +111,8 @@ def _reduced(texts: pl.Series) -> pl.Series:
     return texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[^\pL\pN]+", "")
 
 
-def _heads_another(cells: Sequence[str], mapping: BoundMapping) -> bool:
-    state = dict(mapping.columns).get("state")
-    named = mapping.mapping.named(cells)
-    if state is not None and cells[state].strip().upper() in STATES:
-        named[state] = None
+def _heads_another(cells: Sequence[str], named: Sequence[str | None]) -> bool:
+    """Tell whether a row heads another table, given what each of its cells names."""
     columns = {column for column in named if column}
     values = sum(not column and bool(_LIKE_A_VALUE.search(cell)) for cell, column in zip(cells, named, strict=True))
     return len(columns) >= HEADING_COLUMNS and len(columns) > _NAMED_PER_VALUE * values

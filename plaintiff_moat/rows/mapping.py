@@ -44,12 +44,12 @@ class Mapping:
 
     def heads(self, cells: Sequence[str]) -> bool:
         """Tell whether a row is a header that this mapping knows: at least two of its cells name different columns."""
-        return len({column for column in self.named(cells) if column}) >= HEADING_COLUMNS
+        places = self.places()
+        return len({places[key] for key in map(reduced, cells) if key in places}) >= HEADING_COLUMNS
 
-    def named(self, cells: Sequence[str]) -> list[str | None]:
-        """Give the canonical column that each cell names, None where it names none."""
-        places = {reduced(text): column for column, spellings in self.columns for text in spellings}
-        return [places.get(reduced(cell)) for cell in cells]
+    def places(self) -> dict[str, str]:
+        """Give the canonical column of every spelling, reduced."""
+        return {reduced(text): column for column, spellings in self.columns for text in spellings}
 
     def bind(self, header: Sequence[str]) -> "BoundMapping":
         """Fit the mapping to a file's header, or raise `BadInput` naming what is missing.
@@ -111,7 +111,7 @@ class BoundMapping:
     def outdone(self, header: Sequence[str]) -> dict[str, str]:
         """Name the columns that the mapping knows and that go to `extra`, each with the column that has its place."""
         names = labels(header)
-        places = {reduced(text): column for column, spellings in self.mapping.columns for text in spellings}
+        places = self.mapping.places()
         filled = dict(self.columns)
         known = {at: places.get(reduced(header[at])) for at in self.extra if at not in self.sensitive}
         return {names[at]: names[filled[column]] for at, column in known.items() if column in filled}

@@ -101,4 +101,4 @@ def test_every_day_is_read_from_both_forms(day):
 def test_white_space_at_the_ends_is_no_part_of_a_cell():
     """That of Unicode too; inside, and other control characters, it stays."""
     cells = pl.Series("cell", ["\u2003 a\tb \u00a0\n", " \u3000", "\x1fa\x07", None]).to_frame()
-    assert trimmed(cells)["cell"].to_list() == ["a\tb", None, "\x1fa\x07", None]
+    assert trimmed(cells, has_marks=False)["cell"].to_list() == ["a\tb", None, "\x1fa\x07", None]
