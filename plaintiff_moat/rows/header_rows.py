@@ -104,7 +104,9 @@ def _spelled(cells: pl.Series, spellings: list[str]) -> pl.Series:
     # A sign before, between or behind the first letters; few spellings begin with a digit, as most addresses do.
     unclear = "[^a-z0-9]" if any(text[:1].isdigit() for text in spellings) else "^[a-z]{0,2}[^a-z0-9]"
     near = (first.is_in(beginnings) | first.str.contains(unclear)).fill_null(value=False).arg_true()
-    return near.filter(_reduced(cells[near]).is_in(pl.Series(spellings, dtype=pl.String).implode()))
+    distinct = cells[near].unique()
+    found = distinct.filter(_reduced(distinct).is_in(pl.Series(spellings, dtype=pl.String).implode()))
+    return near.filter(cells[near].is_in(found.implode()))
 
 
 def _reduced(texts: pl.Series) -> pl.Series:
