@@ -39,7 +39,7 @@ def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMa
     suspects = _without_values(read)
     if suspects.is_empty():
         return verdict
-    rows = read[suspects].select("line_start", pl.col("^c[0-9]+$"))
+    rows = read.select("line_start", pl.col("^c[0-9]+$"))[suspects]
     columns = mapping.mapping.places()
     spelled = np.zeros(rows.height, np.int64)
     places = dict(mapping.columns)
