@@ -50,7 +50,7 @@ def text_start(opening: bytes) -> tuple[int, str | None]:
 def find_header(name: str, opening: bytes, dialect: Dialect, heads: Heads) -> Header:
     """Return the first row, or the first of the next that `heads` knows where it does not know that one.
 
-    What stands before such a row has fewer filled cells in every line than it has columns; else it is a table, and its
+    What stands before such a row is a preamble, as `_is_preamble` tells of every line; else it is a table, and its
     first row the header. `opening` holds at least RECORD_LIMIT bytes unless the file is shorter. Raises BadInput for
     what is empty or damaged.
     """
@@ -61,26 +61,54 @@ def find_header(name: str, opening: bytes, dialect: Dialect, heads: Heads) -> He
     first = _row(opening, start, grammar)
     if first is not None and heads(_shown(first, dialect)):
         return first
-    at, most = start, 0
+    at, before = start, list[list[str]]()
     for _ in range(_PREAMBLE_LINES):
         row = _row(opening, at, grammar)
         shown = [] if row is None else _shown(row, dialect)
-        if row is not None and most < len(row.cells) and heads(shown):
+        if row is not None and heads(shown) and all(_is_preamble(line, shown) for line in before):
             return row
-        most = max(most, sum(bool(cell.strip()) for cell in shown))
+        before.append(shown)
         at = _filled(opening, row.end if row else after_line(opening, at, len(opening)))
         if at == len(opening):
             break
     if first is None:
-        cells, _, _ = grammar.cells(opening, start)
-        line = opening.count(b"\n", 0, start) + 1
-        raise BadInput(
-            f"{name}: expected a header with balanced quotes, found line {line} damaged at column {len(cells) + 1}; "
-            "correct that line"
-        )
+        raise BadInput(f"{name}: expected {_damage(opening, start, grammar, dialect)}")
     if any(b"\0" in cell for cell in first.cells):
         raise BadInput(f"{name}: expected CSV text, found binary data (NUL bytes); save it as CSV in UTF-8")
     return first
+
+
+def _damage(opening: bytes, start: int, grammar: Grammar, dialect: Dialect) -> str:
+    """Say what was expected of the first row, and where it is damaged."""
+    cells, at, _ = grammar.cells(opening, start)
+    line = opening.count(b"\n", 0, start) + 1
+    end = after_line(opening, at, len(opening))
+    rest = opening[at:end].removesuffix(b"\n").removesuffix(b"\r")
+    quote = rest.find(grammar.quote) if grammar.quote else -1
+    if dialect.line_end == "\n" and 0 <= rest.find(b"\r") < (len(rest) if quote < 0 else quote):
+        if rest.count(b"\r") == 1 and opening.endswith(b"\r\r\n", at, end):
+            return (
+                f"lines that end with LF, CRLF or CR, found CR CR LF at the end of line {line}: line ends were"
+                " converted twice; ask the vendor for it again, or convert them to CRLF"
+            )
+        return (
+            f"lines that all end with CR, or all with LF or CRLF, found CR within line {line} and LF at its end;"
+            " convert them to CRLF"
+        )
+    return f"a header with balanced quotes, found line {line} damaged at column {len(cells) + 1}; correct that line"
+
+
+def _is_preamble(line: list[str], header: list[str]) -> bool:
+    """Tell whether a line above a header may be no record: it has fewer filled cells than the header has names.
+
+    Where it has as many cells as a record, as a spreadsheet saves every line, it is filled by half at most, or begins
+    with a label such as `Date:`. Records sorted above their header are thus no preamble, unless half empty themselves.
+    """
+    filled = [cell.strip() for cell in line if cell.strip()]
+    names = sum(bool(cell.strip()) for cell in header)
+    if len(filled) >= names:
+        return False
+    return len(line) < names or 2 * len(filled) <= names or len(filled) == 1 or filled[0].endswith(":")
 
 
 def _filled(opening: bytes, at: int) -> int:

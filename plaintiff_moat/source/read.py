@@ -144,7 +144,8 @@ def _readable(data: bytes, layout: Layout, dialect: Dialect, width: int) -> Iter
 
 def _empty_record(dialect: Dialect, width: int) -> bytes:
     # A record of one empty cell needs quotes: without them it is a blank line. Where quotes are text, it has that text.
-    cells = dialect.delimiter * (width - 1) if width > 1 else (dialect.quote or "-") * 2
+    text = "+" if dialect.delimiter == "-" else "-"
+    cells = dialect.delimiter * (width - 1) if width > 1 else dialect.quote * 2 or text
     return cells.encode() + b"\n"
 
 

@@ -1,8 +1,11 @@
 """A second table in a file: its records would be read under the columns of the first."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from plaintiff_moat.errors import BadInput
+from plaintiff_moat.redaction.keys import reduced
 from plaintiff_moat.source.boundaries import Run
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.grammar import Grammar
@@ -25,6 +28,7 @@ class Tables:
         self._name = name
         self._encoding = dialect.text_encoding
         self._header = header
+        self._letters = self._letters_of(header.cells)
         self._heads = heads
         self._grammar = Grammar(dialect, len(header.cells))
         self._before = b"\n"
@@ -32,7 +36,10 @@ class Tables:
         self._titles = 0  # at the end of the run before
 
     def check(self, run: Run) -> None:
-        """Raise BadInput for a header that the mapping knows, and not this file's, behind a blank line or its title."""
+        """Raise BadInput for a header that the mapping knows behind a blank line or its title.
+
+        This file's own, once more, is none.
+        """
         before, self._before = self._before, (self._before + run.data[-_BLANK_BYTES:])[-_BLANK_BYTES:]
         titles, self._titles = self._titles, 0
         if run.damage or self._looks <= 0:
@@ -53,7 +60,7 @@ class Tables:
         start = int(starts[record])
         cells, _, _ = self._grammar.cells(text, start)
         shown = [cell.decode(self._encoding, "replace") for cell in cells]
-        if tuple(cells) != self._header.cells and self._heads(shown):
+        if self._letters_of(cells) != self._letters and self._heads(shown):
             line = run.first_line + int(np.searchsorted(run.newlines, run.start + start))
             raise BadInput(
                 f"{self._name}: expected one table, found the header of another in line {line}, of {len(cells)} "
@@ -65,6 +72,10 @@ class Tables:
             self._check_record(run, text, starts, record + 1, titles + 1)
         else:
             self._titles = titles + 1
+
+    def _letters_of(self, cells: Sequence[bytes]) -> str:
+        """Give what a header has wherever it is repeated, be its case, its spaces or its last delimiter others."""
+        return reduced(b"".join(cells).decode(self._encoding, "replace"))
 
 
 def _behind_blank_lines(before: bytes, block: Bytes, starts: Positions) -> list[int]:

@@ -96,6 +96,12 @@ def test_no_sign_in_a_name_hides_a_header_that_is_repeated(name):
     assert codes == ["REPEATED_HEADER"] * 3 + [None]
 
 
+def test_a_malformed_line_may_be_the_header_once_more():
+    """With a delimiter more, or a mark before its first quote; other lines keep their codes."""
+    lines = ("Plaintiff Name,Case Number,Judgment Amount,", '\ufeff"Plaintiff Name","Case Number","Judgment Amount"')
+    assert codes_of(*lines, "Plaintiff Name,Case") == ["REPEATED_HEADER", "REPEATED_HEADER", "BARE_QUOTE"]
+
+
 def test_a_byte_order_mark_makes_no_second_plaintiff():
     """It is trimmed as white space is, whatever else stands in the column."""
     mapping = load_mapping("generic").bind(HEADER)

@@ -210,7 +210,49 @@ def test_a_second_table_is_refused(tmp_path):
                 pytest.raises(BadInput, match=f"header of another in line {line}"),
             ):
                 scan(tmp_path / "two.csv", heads=heads)
-    (tmp_path / "one.csv").write_bytes(b"Report of May 2026\n\nname,city\nx,y\n\nname,city\nz,y\n")
-    scanned = scan(tmp_path / "one.csv", heads=heads)
-    assert (scanned.header, scanned.header_line, scanned.records) == (("name", "city"), 3, 3)
+    again = b"\nName , CITY,\nz,y\n\npage\n\xef\xbb\xbfname,city\nz,y\n"  # as files that were put one behind the other
+    (tmp_path / "one.csv").write_bytes(b"Report of May 2026\n\nname,city\nx,y\n" + again)
+    scanned = scan(tmp_path / "one.csv", heads=lambda cells: "city" in ",".join(cells).lower())
+    assert (scanned.header, scanned.header_line, scanned.records) == (("name", "city"), 3, 6)
     assert frame_of(scanned).filter(pl.col("line_start") == 4)["c1"].to_list() == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_preamble"),
+    [
+        ("Report,,,,\nDate:,2026-01-01,May,,\nBy,Bob,,,\nname,city,state,court,\n", True),
+        ("Report,,\nDate:,2026-01-01,\nname,city,state\n", True),
+        ("Report of,May\nname,city,state\n", True),
+        ("Ann,1,LA,\nBob,2,SF,\nname,city,state,\n", False),
+        ("Ann,1,\nBob,2,\nname,city,state\n", False),
+        ("Ann,1,,\nname,city,state\n", False),
+        ("Report,,\nAnn,1,LA\nname,city,state\n", False),
+    ],
+)
+def test_records_above_the_header_are_no_preamble(tmp_path, lines, is_preamble):
+    """A line with as many cells as a record, and more than half of them filled, is left out only with a label."""
+    path = tmp_path / "sorted.csv"
+    path.write_text(lines + "Zed,9,LA\n")
+    assert ("name" in scan(path, heads=lambda cells: "name" in cells).header) is is_preamble
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"name,city\rAnn,1\rBob,2\n", "found CR within line 1 and LF at its end"),
+        (b"name,city\r\r\nAnn,1\r\nBob,2\r\n", "found CR CR LF at the end of line 1"),
+        (b'name,"city\rAnn,1\rBob,2\n', "balanced quotes, found line 1 damaged at column 2"),
+    ],
+)
+def test_a_header_whose_line_ends_are_mixed_is_refused_for_that(tmp_path, content, found):
+    """Not for its quotes, unless they are damaged."""
+    (tmp_path / "mixed.csv").write_bytes(content)
+    with pytest.raises(BadInput, match=found):
+        scan(tmp_path / "mixed.csv")
+
+
+@pytest.mark.parametrize("delimiter", ["-", "+", "_"])
+def test_no_delimiter_is_in_the_way_of_an_unreadable_record_of_one_column(tmp_path, delimiter):
+    """Whatever stands for it while its neighbours are parsed is one cell."""
+    frame = load(tmp_path / "one.csv", "name\nAnn\nB\0b\nZed\n", reading=Reading(delimiter=delimiter, quote="none"))
+    assert (frame["c0"].to_list(), rejects_of(frame)) == (["Ann", None, "Zed"], [(3, 3, "NUL_BYTE")])
