@@ -403,6 +403,7 @@ def test_a_last_column_without_a_name_is_called_by_its_place_and_comes_back(
         ("cp1250", ",", ["Dvo\u0159\u00e1k", "Ji\u0159\u00ed Nov\u00e1k"]),
         ("cp1257", "^", ["Ka\u017eys", "Ei\u0161is"]),
         ("utf-8", "^", ["Ka\u017eys", "Ei\u0161is"]),
+        ("utf-16-le", "^", ["Ka\u017eys", "Ei\u0161is"]),
     ],
 )
 @pytest.mark.parametrize("saved_as", [None, "utf-8"])
@@ -417,7 +418,8 @@ def test_an_export_is_read_as_it_was_written(
 ) -> None:
     """What was said of the vendor's file holds for its copy too, unless that was saved otherwise."""
     path, copy = tmp_path / "vendor.csv", tmp_path / "copy.csv"
-    lines = [f"Plaintiff Name{delimiter}Amount", *(f"{name}{delimiter}bad" for name in names), f"Zed{delimiter}1"]
+    header = f'"Plaintiff\nName"{delimiter}Amount'  # as a heading of two lines is saved
+    lines = [header, *(f"{name}{delimiter}bad" for name in names), f"Zed{delimiter}1"]
     path.write_bytes("\n".join([*lines, ""]).encode(encoding))
     reading = Reading(delimiter=delimiter, encoding=encoding)
     run_id = import_file(path, database, source_system="acme", reading=reading).run_id
