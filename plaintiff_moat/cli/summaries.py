@@ -14,7 +14,7 @@ from plaintiff_moat.errors import MoatError
 from plaintiff_moat.expected import ControlTotals
 from plaintiff_moat.folder import Outcome
 from plaintiff_moat.redaction import redact
-from plaintiff_moat.summary import ImportSummary, Reject
+from plaintiff_moat.summary import FIRST_REJECTS, ImportSummary, Reject
 
 __all__ = ["outcomes"]
 
@@ -196,9 +196,12 @@ def _show_doubts(summary: ImportSummary) -> None:
         click.echo(f"  warning {code:<24}{count:>6,}")
     if summary.landed_before and summary.rows_errored and not summary.first_rejects:
         click.echo("    none failed")
-    more = summary.rows_errored > len(summary.first_rejects) and not summary.landed_before
+    # of a continued run it is not known how many failed in this attempt: a full list may go on
+    may_go_on = not summary.landed_before or len(summary.first_rejects) == FIRST_REJECTS
+    more = summary.rows_errored > len(summary.first_rejects) and may_go_on
     if summary.first_rejects:
-        of_how_many = f", the first {len(summary.first_rejects)} of {summary.rows_errored:,}" if more else ""
+        failed = "" if summary.landed_before else f" of {summary.rows_errored:,}"
+        of_how_many = f", the first {len(summary.first_rejects)}{failed}" if more else ""
         where = " (all: moat show RUN --rejects)" if more and not summary.dry_run else ""
         click.echo(f"  failed records{of_how_many}{where}:")
     alike: dict[tuple[str, str], list[str]] = {}

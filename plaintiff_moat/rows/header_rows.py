@@ -49,12 +49,12 @@ def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMa
         spelled[_spelled(rows[f"c{at}"], list(known))] += HEADING_COLUMNS if at == name else 1
     ours = [reduced(cell) for cell in header]
     found: list[int] = []
-    for row in np.flatnonzero(spelled >= HEADING_COLUMNS).tolist():
-        line, *sent = rows.row(row)
+    alike = np.flatnonzero(spelled >= HEADING_COLUMNS)
+    for record, (line, *sent) in zip(suspects[alike], rows[alike].iter_rows(), strict=True):
         cells = [cell or "" for cell in sent]
         keys = [reduced(cell) for cell in cells]
         if keys == ours:
-            found.append(suspects[row])
+            found.append(record)
             continue
         named = [None if at == state and key in _STATE_CODES else columns.get(key) for at, key in enumerate(keys)]
         if _heads_another(cells, named):

@@ -4,13 +4,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from plaintiff_moat import __version__
+from plaintiff_moat.cli.summaries import outcomes
+from plaintiff_moat.folder import Outcome
+from plaintiff_moat.ledger.connect import Database
 from plaintiff_moat.ledger.migrate import migrations
+from plaintiff_moat.preview import preview_file
 
 Moat = Callable[..., subprocess.CompletedProcess[str]]
 GOOD = "Plaintiff Name,Email,Case Number\nAda,ada@example.com,CV-1\nBen,ben@example.com,CV-2\n"
@@ -61,6 +66,22 @@ def test_a_summary_says_which_column_is_taken_and_which_lines_are_lost(moat: Moa
     assert "columns that the mapping does not know, kept in extra: Zodiac\n" in shown
     assert "another one is taken, kept in extra: Claimant (Plaintiff Name fills it)\n" in shown
     assert "1 on lines 3-4\n" in shown
+
+
+def test_a_continued_run_says_where_its_list_of_failed_records_may_go_on(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it is full; a shorter one holds all that failed in this attempt."""
+    path = tmp_path / "many.csv"
+    path.write_text("Plaintiff Name,Amount\n" + "Ada,n/a\n" * 25, encoding="utf-8")
+    dry = preview_file(path, database)
+    summary = replace(dry, dry_run=False, rows_fetched=100, rows_errored=30, landed_before=50, attempt=2)
+    with outcomes(str(path), is_single=True, as_json=False) as show:
+        show(Outcome(path, summary, None))
+        full = capsys.readouterr().out
+        show(Outcome(path, replace(summary, first_rejects=summary.first_rejects[:19]), None))
+    assert "failed records, the first 20 (all: moat show RUN --rejects):" in full
+    assert "failed records:" in capsys.readouterr().out
 
 
 def test_a_file_that_another_worker_has_exits_1(moat: Moat, good: str, conn: psycopg.Connection) -> None:
