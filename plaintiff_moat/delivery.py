@@ -27,7 +27,7 @@ from plaintiff_moat.source.scan import CHUNK_BYTES, CHUNK_RECORDS, scan
 __all__ = ["Delivery", "Measured", "bind_header", "open_delivery", "scan_content"]
 
 # Raised by one whenever the same bytes give other rows: a run is never continued across it.
-READER_VERSION = 5
+READER_VERSION = 6
 
 # How the text is written that is made of cells.
 _WRITTEN_HERE = Reading(delimiter=",", encoding="utf-8", quote='"')
