@@ -258,14 +258,33 @@ def test_a_day_that_was_none_is_taken_for_no_date(taken: Callable[..., tuple[byt
         taken("f.xlsx", saved(book))
 
 
-@pytest.mark.parametrize("above", [("sep=;",), ("Judgments", None, "as of May")])
+@pytest.mark.parametrize(
+    "above", [[("sep=;",)], [("Judgments", None, "as of May")], [("of", "May"), ("made", "by", "us", "for you")]]
+)
 def test_a_table_below_a_title_is_as_wide_as_its_header(
-    taken: Callable[..., tuple[bytes, str]], above: tuple[str, ...]
+    taken: Callable[..., tuple[bytes, str]], above: list[tuple[str, ...]]
 ) -> None:
     """Empty cells at the end of a record are cells; a row that is too wide for the header stays so."""
-    book = workbook(above, ("name", "case", "court", "date", "note"), ("x", "1"), (*"abcdef",), ("y", None, "z"))
+    rows = (("name", "case", "court", "date", "note"), ("x", "1"), (*"abcdef",), ("y", None, "z"), (*"klmno",))
+    lines = taken("f.xlsx", saved(workbook(*above, *rows)))[0].decode().split("\r\n")
+    assert lines[len(above) :] == ["name,case,court,date,note", "x,1,,,", "a,b,c,d,e,f", "y,,z,,", "k,l,m,n,o", ""]
+    assert lines[0].rstrip(",") == ",".join(cell or "" for cell in above[0])
+
+
+@pytest.mark.parametrize("rows_above", [0, 11, 300])
+def test_a_note_beside_a_table_widens_no_record(taken: Callable[..., tuple[bytes, str]], rows_above: int) -> None:
+    """It is too wide alone, wherever it stands; the records behind it have the cells of their header."""
+    records = [(f"P{number}",) if number % 2 else (f"P{number}", str(number)) for number in range(330)]
+    book = workbook(("name", "case"), *records[:rows_above], (*"notes",), *records[rows_above:])
     lines = taken("f.xlsx", saved(book))[0].decode().split("\r\n")
-    assert lines[1:] == ["name,case,court,date,note", "x,1,,,", "a,b,c,d,e,f", "y,,z,,", ""]
+    assert lines.pop(rows_above + 1) == "n,o,t,e,s"
+    assert {line.count(",") for line in lines[:-1]} == {1}
+
+
+def test_columns_that_a_header_does_not_name_are_columns(taken: Callable[..., tuple[bytes, str]]) -> None:
+    """Where records are wider than their header as a rule, none of their cells is lost and none is too many."""
+    book = workbook(("name", "case"), ("x", "1", "paid"), ("y", "2"), ("z", "3", "open"))
+    assert taken("f.xlsx", saved(book))[0].split() == [b"name,case,", b"x,1,paid", b"y,2,", b"z,3,open"]
 
 
 def test_the_sheet_of_a_workbook(taken: Callable[..., tuple[bytes, str]]) -> None:
