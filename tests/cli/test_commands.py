@@ -143,7 +143,7 @@ def test_no_ssn_of_a_name_reaches_the_terminal(moat: Moat, tmp_path: Path) -> No
 
 
 def test_no_ssn_of_a_path_reaches_the_terminal(moat: Moat, tmp_path: Path) -> None:
-    """A social security number in any path that was typed is in no output and in no run, be the command refused or not."""
+    """A social security number in any path that was typed is in no output and in no certificate, refused or not."""
     file, mapping = tmp_path / "m-219-09-9999.csv", tmp_path / "m-219-09-9999.toml"
     file.write_text("Plaintiff Name,Case Number\nAda,1\n,2\n", encoding="utf-8")
     missing, made = str(tmp_path / "no-219-09-9999"), str(tmp_path / "219-09-9999.json")
