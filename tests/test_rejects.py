@@ -26,7 +26,7 @@ from plaintiff_moat.ledger.runs import find_run, run_events
 from plaintiff_moat.ledger.undo import preview_rollback
 from plaintiff_moat.preview import preview_file
 from plaintiff_moat.rejects import export_rejects
-from plaintiff_moat.rows.returns import Return, neutralised
+from plaintiff_moat.rows.returns import Return, appended_columns, is_export, neutralised
 from plaintiff_moat.source import Reading
 
 SSN = "123-45-6789"
@@ -143,6 +143,17 @@ def test_no_cell_is_changed_by_leaving_and_returning(cell: str) -> None:
     assert returned is not None
     assert returned.header == (cell,)
     assert not left or left[0] not in RUN
+
+
+@given(st.lists(st.sampled_from(["Name", "Line", " raw", "reject", *APPENDED, "moat_raw_2", "MOAT_REJECT_9"])))
+def test_the_columns_of_a_vendor_return_whatever_they_are_called(vendors: list[str]) -> None:
+    """The export's columns have names of their own, by which they are told from those of the vendor."""
+    appended = appended_columns(vendors)
+    assert not {name.strip().lower() for name in vendors} & set(appended)
+    assert is_export([*vendors, *appended])
+    returned = Return.of([*vendors, *appended])
+    assert returned is not None
+    assert (returned.header, returned.reference) == (tuple(vendors), len(vendors) + 4)
 
 
 def test_what_is_outstanding_follows_from_the_runs_that_are_active(

@@ -10,6 +10,7 @@ import click
 
 from plaintiff_moat.cli.exits import Verdict
 from plaintiff_moat.cli.options import opened_ledger, run_options
+from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.errors import BadInput
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def verify(
         looked_at = ", ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in counts)
         click.echo(f"all holds: {looked_at} in {report.seconds:.2f} s")
         if file is not None:
-            click.echo(f"  {file.name} is the file that was landed, chunk by chunk")
+            click.echo(f"  {harmless(file.name)} is the file that was landed, chunk by chunk")
         if kept is not None:
             click.echo(f"  what checkpoint {kept.number} of {kept.at[:19]} UTC holds of it is as it was then")
     else:
@@ -177,7 +178,7 @@ def _check(path: Path, file: Path | None, member: str | None, sheet: str | None,
         _show_finding(finding)
         return Verdict.BROKEN
     if file is not None:
-        click.echo(f"  holds: {file.name} is the delivered file, chunk by chunk")
+        click.echo(f"  holds: {harmless(file.name)} is the delivered file, chunk by chunk")
     click.echo(f"the certificate of run {checked.run} holds")
     for statement in not_proved(certificate, checkpoint=kept, has_file=file is not None):
         click.echo(f"  not proved offline: {statement}")
@@ -264,4 +265,4 @@ def _write(target: Path, content: bytes) -> None:
 
 
 def _show_finding(finding: "Finding") -> None:
-    click.echo(f"does not hold ({finding.check}): {finding}")
+    click.echo(harmless(f"does not hold ({finding.check}): {finding}"))

@@ -85,4 +85,4 @@ def _save(path: Path, text: str) -> None:
         raise BadInput(f"{path.name}: expected a new file, found one; name another") from None
     except OSError as fault:
         raise BadInput(f"{path.name}: cannot be written: {fault.strerror}") from None
-    click.echo(f"mapping saved: {path}; check it, then `moat import --mapping {path} FILE`", err=True)
+    click.echo(harmless(f"mapping saved: {path}; check it, then `moat import --mapping {path} FILE`"), err=True)

@@ -1,6 +1,5 @@
 """The rows of a sheet as CSV: each cell as the sheet shows it, each row on the line of its own number."""
 
-import csv
 import re
 from collections.abc import Callable
 from typing import Final, TextIO
@@ -8,6 +7,7 @@ from typing import Final, TextIO
 from plaintiff_moat.containers.archive import shown
 from plaintiff_moat.containers.limits import Limits
 from plaintiff_moat.containers.number_formats import as_text
+from plaintiff_moat.containers.sheet_lines import SheetLines
 from plaintiff_moat.containers.workbook import Sheet, Workbook
 from plaintiff_moat.containers.xml_parts import Attributes, Part
 from plaintiff_moat.errors import BadInput
@@ -17,7 +17,6 @@ __all__ = ["write_sheet"]
 # The last cell that a sheet can have is XFD1048576.
 _LAST_ROW: Final = 1 << 20
 _LAST_COLUMN: Final = 1 << 14
-_PREAMBLE_ROWS: Final = 50  # as many lines as `source.header` looks at
 _LETTERS: Final = re.compile("[A-Z]{1,3}")
 _ESCAPE: Final = re.compile("_x([0-9A-Fa-f]{4})_")  # a character that XML cannot hold (section 22.9.2.19)
 _MIDNIGHT: Final = re.compile(r"T00:00(?::00(?:\.0+)?)?Z?\Z")
@@ -29,44 +28,11 @@ def write_sheet(name: str, workbook: Workbook, sheet: Sheet, content: TextIO, li
     Raises BadInput for a sheet with an error such as #REF! in a cell or a formula that was never calculated, and for
     one that is damaged or passes the limits.
     """
-    rows = _Rows(name, workbook, sheet, limits, _Lines(name, content, limits).add)
+    lines = SheetLines(name, content, limits)
+    rows = _Rows(name, workbook, sheet, limits, lines.add)
     workbook.read_cells(sheet, rows)
     rows.refuse_unusable()
-
-
-class _Lines:
-    """Writes rows as they come; the first of them says how many columns there are, or the header below a title."""
-
-    def __init__(self, name: str, content: TextIO, limits: Limits) -> None:
-        self._name = name
-        self._content = content
-        self._limits = limits
-        self._writer = csv.writer(content, lineterminator="\r\n")
-        self._line = 1
-        self._width = 0
-        self._rows = self._most_filled = 0
-
-    def add(self, number: int, cells: dict[int, str]) -> None:
-        """Writes the row of this number, behind blank lines for the empty rows before it."""
-        last = max(cells)
-        if last > self._limits.columns:
-            raise self._limits.refusal(self._name, "columns", "columns")
-        if number > self._limits.rows:
-            raise self._limits.refusal(self._name, "rows", "rows")
-        self._set_width(last, len(cells))
-        self._content.write("\r\n" * (number - self._line))
-        self._writer.writerow([cells.get(column, "") for column in range(1, max(self._width, last) + 1)])
-        self._line = number + 1
-
-    def _set_width(self, last: int, filled: int) -> None:
-        """A row without a gap and with more than twice the cells of any before it is a header below a preamble.
-
-        The number of columns is what an empty cell at the end of a record is written by.
-        """
-        is_header = self._rows <= _PREAMBLE_ROWS and last == filled > 2 * self._most_filled
-        self._width = last if is_header else self._width or last
-        self._rows += 1
-        self._most_filled = max(self._most_filled, filled)
+    lines.close()
 
 
 class _Rows(Part):

@@ -20,7 +20,8 @@ __all__ = ["APPENDED", "Return", "appended_columns", "is_export", "neutralised",
 
 # The last is the reference by which a record comes back; the others are for people.
 APPENDED: Final = ("error_code", "error_message", "line", "raw", "reject")
-_PREFIX: Final = "moat_"
+# Their names where a vendor has some: `moat_line`, `moat_line_2` and so on. The number tells which are whose.
+_NAME: Final = re.compile(rf"({'|'.join(APPENDED)})|moat_({'|'.join(APPENDED)})(?:_([1-9][0-9]{{0,8}}))?")
 # The last four are the full-width forms, which spreadsheets in Chinese and Japanese take for the first four.
 TRIGGERS: Final = "=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 _RUN_BY_A_SPREADSHEET: Final = re.compile(f"'*[{TRIGGERS}]")
@@ -45,15 +46,30 @@ def reference(run_id: UUID, row_number: int) -> str:
 
 
 def appended_columns(header: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns that the export appends: other ones where the vendor has one of these."""
-    taken = {cell.strip().lower() for cell in header}
-    return tuple(_PREFIX + name for name in APPENDED) if taken & set(APPENDED) else APPENDED
+    """The names of the columns that the export appends: behind those of the same kind that the vendor has."""
+    return _names(max((level for _, level in _ours(header)), default=-1) + 1)
 
 
 def is_export(header: Sequence[str]) -> bool:
     """Whether a file so headed was exported, beyond a doubt: it has all of the columns, or the one of rarer names."""
-    names = {cell.strip().lower() for cell in header}
-    return names >= set(APPENDED) or _PREFIX + APPENDED[-1] in names
+    ours = _ours(header)
+    return set(ours) >= {(name, 0) for name in APPENDED} or _level_of_references(ours) > 0
+
+
+def _ours(header: Sequence[str]) -> list[tuple[str, int]]:
+    """The columns whose name is one of the export's: by its plain name, and how far it is from that."""
+    found = (_NAME.fullmatch(cell.strip().lower()) for cell in header)
+    return [(name[1] or name[2], int(name[3] or 1) if name[2] else 0) for name in found if name]
+
+
+def _level_of_references(ours: Sequence[tuple[str, int]]) -> int:
+    """Of several columns of references the last is the export's, since it goes beyond the vendor's; -1 without one."""
+    return max((level for name, level in ours if name == APPENDED[-1]), default=-1)
+
+
+def _names(level: int) -> tuple[str, ...]:
+    beginning, ending = "moat_" if level else "", f"_{level}" if level > 1 else ""
+    return tuple(f"{beginning}{name}{ending}" for name in APPENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +88,10 @@ class Return:
     def of(cls, header: Sequence[str]) -> Self | None:
         """The columns by their names, in whatever order; None for a file without the export's references."""
         names = [cell.strip().lower() for cell in header]
-        prefixed = _PREFIX + APPENDED[-1] in names
-        own = [_PREFIX + name if prefixed else name for name in APPENDED]
-        if own[-1] not in names:
+        level = _level_of_references(_ours(header))
+        if level < 0:
             return None
+        own = _names(level)
         kept = tuple(at for at, name in enumerate(names) if name not in own)
         vendors = (
             pl.Series("cell", [header[at] for at in kept], dtype=pl.String).to_frame().select(restored(pl.col("cell")))

@@ -163,6 +163,34 @@ def test_no_ssn_of_a_name_reaches_the_terminal(moat: Moat, tmp_path: Path) -> No
         assert "219-09-9999" not in shown
 
 
+def test_no_ssn_of_a_path_reaches_the_terminal(moat: Moat, tmp_path: Path) -> None:
+    """A social security number in any path that was typed is in no output and in no certificate, refused or not."""
+    file, mapping = tmp_path / "m-219-09-9999.csv", tmp_path / "m-219-09-9999.toml"
+    file.write_text("Plaintiff Name,Case Number\nAda,1\n,2\n", encoding="utf-8")
+    missing, made = str(tmp_path / "no-219-09-9999"), str(tmp_path / "219-09-9999.json")
+    outcomes = [
+        moat("inspect", str(file), "-o", str(mapping)),
+        moat("inspect", str(file), "-o", str(mapping)),
+        moat("import", str(file), "--commit", "--mapping", str(mapping), "--batch-id", "b"),
+        moat("import", str(file), "--mapping", missing),
+    ]
+    run = json.loads(moat("runs", "--json").stdout)[0]["id"]
+    outcomes += [moat("rejects", run, "-o", made), moat("rejects", run, "-o", made), moat("checkpoint", "-o", made)]
+    certificate = str(tmp_path / "certificate-219-09-9999.json")
+    outcomes += [
+        moat("certificate", run, "-o", certificate),
+        moat("certificate", run, "-o", certificate),
+        moat("certificate", "--check", certificate, "--file", str(file)),
+        moat("certificate", "--check", certificate, "--file", str(mapping)),
+        moat("verify", run, "--file", str(file)),
+        moat("verify", run, "--file", str(file), "--checkpoint", missing),
+        moat("show", run),
+    ]
+    assert [outcome.returncode for outcome in outcomes] == [0, 2, 0, 2, 0, 2, 2, 0, 2, 0, 1, 0, 2, 0]
+    assert "219-09-9999" not in "".join(outcome.stdout + outcome.stderr for outcome in outcomes)
+    assert "219-09-9999" not in Path(certificate).read_text(encoding="utf-8")
+
+
 def test_psql_opens_on_the_database(moat: Moat) -> None:
     """`moat db psql` hands its arguments to psql."""
     outcome = moat("db", "psql", "--", "-Atc", "select count(*) from ingest.v_runs")

@@ -229,14 +229,62 @@ def test_cells_come_out_as_the_sheet_shows_them(taken: Callable[..., tuple[bytes
     assert what == "Excel workbook, sheet 'Sheet', 1 of 1"
 
 
-@pytest.mark.parametrize("above", [("sep=;",), ("Judgments", None, "as of May")])
+def test_numbers_that_are_digits_keep_their_zeros_and_marks(taken: Callable[..., tuple[bytes, str]]) -> None:
+    """Excel's formats for codes and telephones, with colours, padding, texts and conditions; amounts stay amounts."""
+    zip_4, phone = r"[<=99999]00000;00000\-0000", r"[<=9999999]###\-####;\(###\)\ ###\-####"
+    shown = [
+        (2134, zip_4, "02134"), (21341234, zip_4, "02134-1234"), (123456, zip_4, "00012-3456"),
+        (5551234, phone, "555-1234"), (2125551234, phone, "(212) 555-1234"), (12, phone, "12"),
+        (5006789, r"000\-00\-0000", "005-00-6789"), (21341234, "00000-0000", "02134-1234"),
+        (2134, "[Red]00000", "02134"), (2134, "_(00000_)", "02134"), (2134, '"ZIP "00000', "ZIP 02134"),
+        (17, '"CV;"0000\\/00', "CV;0000/17"), (7, "[>=100]0;[=7]000;00", "007"), (8, "[>=100]0;[=7]000;00", "08"),
+        (2134, ";00000", "2134"), (-5, "00000", "-00005"), (2134.5, "000-000", "002134.5"), (5, "00,000.00", "00005"),
+        (1234567.5, "#,##0.00", "1234567.5"), (1234567, "# ##0", "1234567"), (0.5, "00.0%", "0.5"), (5, "000,", "5"),
+    ]  # fmt: skip
+    book = workbook(("n",), *((number,) for number, *_ in shown))
+    for row, (_, code, _) in enumerate(shown, 2):
+        book.active[f"A{row}"].number_format = code
+    assert taken("f.xlsx", saved(book))[0].decode().split("\r\n")[1:-1] == [text for *_, text in shown]
+
+
+def test_a_day_that_was_none_is_taken_for_no_date(taken: Callable[..., tuple[bytes, str]]) -> None:
+    """Serial 0, which a formula makes of an empty cell, and 29 February 1900 come out as Excel shows them."""
+    codes = {f"{column}2": "m/d/yyyy" for column in "ABCD"}
+    book = workbook((*"abcdef",), (0, 1, 59, 60, 60.75, 0), **codes, E2="m/d/yyyy h:mm", F2="h:mm")
+    text, _ = taken("f.xlsx", saved(book))
+    assert text.split()[1] == b"1900-01-00,1900-01-01,1900-02-28,1900-02-29,1900-02-29T18:00:00,00:00:00"
+    book.active["A2"] = -1
+    with pytest.raises(BadInput, match="1 cell that holds no number, day or text"):
+        taken("f.xlsx", saved(book))
+
+
+@pytest.mark.parametrize(
+    "above", [[("sep=;",)], [("Judgments", None, "as of May")], [("of", "May"), ("made", "by", "us", "for you")]]
+)
 def test_a_table_below_a_title_is_as_wide_as_its_header(
-    taken: Callable[..., tuple[bytes, str]], above: tuple[str, ...]
+    taken: Callable[..., tuple[bytes, str]], above: list[tuple[str, ...]]
 ) -> None:
     """Empty cells at the end of a record are cells; a row that is too wide for the header stays so."""
-    book = workbook(above, ("name", "case", "court", "date", "note"), ("x", "1"), (*"abcdef",), ("y", None, "z"))
+    rows = (("name", "case", "court", "date", "note"), ("x", "1"), (*"abcdef",), ("y", None, "z"), (*"klmno",))
+    lines = taken("f.xlsx", saved(workbook(*above, *rows)))[0].decode().split("\r\n")
+    assert lines[len(above) :] == ["name,case,court,date,note", "x,1,,,", "a,b,c,d,e,f", "y,,z,,", "k,l,m,n,o", ""]
+    assert lines[0].rstrip(",") == ",".join(cell or "" for cell in above[0])
+
+
+@pytest.mark.parametrize("rows_above", [0, 11, 300])
+def test_a_note_beside_a_table_widens_no_record(taken: Callable[..., tuple[bytes, str]], rows_above: int) -> None:
+    """It is too wide alone, wherever it stands; the records behind it have the cells of their header."""
+    records = [(f"P{number}",) if number % 2 else (f"P{number}", str(number)) for number in range(330)]
+    book = workbook(("name", "case"), *records[:rows_above], (*"notes",), *records[rows_above:])
     lines = taken("f.xlsx", saved(book))[0].decode().split("\r\n")
-    assert lines[1:] == ["name,case,court,date,note", "x,1,,,", "a,b,c,d,e,f", "y,,z,,", ""]
+    assert lines.pop(rows_above + 1) == "n,o,t,e,s"
+    assert {line.count(",") for line in lines[:-1]} == {1}
+
+
+def test_columns_that_a_header_does_not_name_are_columns(taken: Callable[..., tuple[bytes, str]]) -> None:
+    """Where records are wider than their header as a rule, none of their cells is lost and none is too many."""
+    book = workbook(("name", "case"), ("x", "1", "paid"), ("y", "2"), ("z", "3", "open"))
+    assert taken("f.xlsx", saved(book))[0].split() == [b"name,case,", b"x,1,paid", b"y,2,", b"z,3,open"]
 
 
 def test_the_sheet_of_a_workbook(taken: Callable[..., tuple[bytes, str]]) -> None:

@@ -84,6 +84,9 @@ def test_the_frame_has_the_landing_columns_and_nothing_else():
     [
         ({"Plaintiff_Name": ""}, "MISSING_PLAINTIFF_NAME", ("plaintiff_name", "'Plaintiff Name'")),
         ({"Plaintiff_Name": " \u3000\t"}, "MISSING_PLAINTIFF_NAME", ("plaintiff_name", "'Plaintiff Name'")),
+        ({"Plaintiff_Name": "\x1a"}, "MISSING_PLAINTIFF_NAME", ("plaintiff_name", "'Plaintiff Name'")),
+        ({"Plaintiff_Name": "\u200b\ufeff\u2060" * 30}, "MISSING_PLAINTIFF_NAME", ("plaintiff_name",)),
+        ({"Plaintiff_Name": "\x7f \u3164\u2800"}, "MISSING_PLAINTIFF_NAME", ("plaintiff_name",)),
         ({"Amount": "N/A"}, "INVALID_AMOUNT", ("judgment_amount", "'Amount'")),
         ({"Amount": "(12.00)"}, "INVALID_AMOUNT", ("judgment_amount", "'Amount'")),
         ({"Amount": "1234567890123"}, "AMOUNT_OUT_OF_RANGE", ("judgment_amount", "'Amount'", "12 digits")),
@@ -102,6 +105,13 @@ def test_an_unusable_record_is_a_reject_with_its_reason(cells, code, names):
     assert all(reject[name] is None for name in (*CANONICAL_COLUMNS, "extra", "dedupe_key"))
     assert reject["warnings"] == "{}"
     assert set(json.loads(reject["raw_payload"])) == set(HEADER)
+
+
+@pytest.mark.parametrize("name", ["Éva", "\u200fأ", "~", "\u200bAda", "李", "\u200d-"])
+def test_a_name_that_can_be_seen_is_one(name):
+    """In whatever script, and whatever invisible it begins with."""
+    (valid,) = prepared(record(Plaintiff_Name=name))
+    assert (valid["error_code"], valid["plaintiff_name"].endswith(name[-1])) == (None, True)
 
 
 def test_the_first_rule_that_fails_is_the_one_that_is_named():
