@@ -12,6 +12,7 @@ import polars as pl
 
 from plaintiff_moat.containers.unpack import Content, unpacked
 from plaintiff_moat.errors import BadInput, WrongRun
+from plaintiff_moat.fingerprint import ending, part_of
 from plaintiff_moat.naming import Named, name_delivery
 from plaintiff_moat.rows import BoundMapping, Mapping, mapping_for, require_names
 from plaintiff_moat.rows.headers import labels
@@ -31,9 +32,6 @@ READER_VERSION = 6
 
 # How the text is written that is made of cells.
 _WRITTEN_HERE = Reading(delimiter=",", encoding="utf-8", quote='"')
-
-_OUT_OF = ", out of "
-_RETURNS = ", rejects that come back"
 
 Measured = tuple[pl.DataFrame, Measure]
 
@@ -85,21 +83,20 @@ class Delivery:
     def reader_fingerprint(self) -> str:
         """Equal for two deliveries whose bytes would give the same rows in the same chunks; says how they are read."""
         dialect, mapping = self.scan.dialect, self.mapping.mapping
+        part = None if self.content is None else self.content.what
         ends = " and CR" if dialect.line_end == "\r" else ""
-        container = "" if self.content is None else f"{_OUT_OF}{self.content.what}"
         return (
             f"reader {READER_VERSION}, chunks of {CHUNK_BYTES} bytes or {CHUNK_RECORDS} records,"
             f" {dialect.encoding} with {dialect.delimiter!r} and {dialect.quote!r}{ends},"
             f" mapping {self.mapping.fingerprint} of {mapping.name} version {mapping.version}"
-            f"{container}{_RETURNS if self.returned else ''}"
+            f"{ending(part, returns=self.returned is not None)}"
         )
 
     def require_same_part(self, known: TableRow[str, Any] | None) -> None:
         """Raises BadInput where the run `known`, by `reader_of_delivery`, was read from another part of the file."""
         if self.content is None or known is None:
             return
-        fingerprint = known["reader_fingerprint"].removesuffix(_RETURNS)
-        if _OUT_OF in fingerprint and not fingerprint.endswith(f"{_OUT_OF}{self.content.what}"):
+        if part_of(known["reader_fingerprint"]) not in {"", self.content.what}:
             raise BadInput(
                 f"{self.filename}: run {known['id']} of batch {self.batch_id!r} was read from another part of the same"
                 f" file than {self.container}; give this part a batch id of its own with --batch-id"

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import psycopg
 from plaintiff_moat.containers.kinds import content_stem
 from plaintiff_moat.errors import RunFailed
 from plaintiff_moat.expected import NOTHING, Expected, expected_of
+from plaintiff_moat.fingerprint import is_one_of_several
 from plaintiff_moat.identify import compute_file_hash
 from plaintiff_moat.ledger.claims import ClaimResult, IngestClaimClient
 from plaintiff_moat.ledger.connect import Database, resolve
@@ -46,7 +46,6 @@ if TYPE_CHECKING:  # reading is half a second to import, of which a duplicate ne
 
 __all__ = ["Importer", "Progress", "import_file"]
 
-_ONE_OF_SEVERAL = re.compile(r", [0-9]+ of (?!1\b)")
 _log = logging.getLogger(__name__)
 
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
@@ -267,7 +266,7 @@ class Importer:
             return None  # whoever reads it says why it cannot be read
         if content_stem(named.filename) != named.filename:
             reader = self._ledger.do(lambda conn: reader_of_delivery(conn, *batch, file_hash))
-            if reader is not None and _ONE_OF_SEVERAL.search(reader["reader_fingerprint"]):
+            if reader is not None and is_one_of_several(reader["reader_fingerprint"]):
                 return None  # whether it was this part, only the container tells
         with self._worker.at_work() as worker_id:
             known = self._ledger.do(

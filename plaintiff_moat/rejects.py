@@ -4,10 +4,9 @@ import csv
 import io
 import os
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +18,7 @@ import psycopg
 from plaintiff_moat.containers.unpack import unpacked
 from plaintiff_moat.delivery import scan_content
 from plaintiff_moat.errors import BadInput
+from plaintiff_moat.evidence import ChunkFacts, check_text
 from plaintiff_moat.ledger.evidence import rows, snapshot
 from plaintiff_moat.ledger.rejects import rejects_to_export, source_layout
 from plaintiff_moat.rows import ErrorCode
@@ -26,7 +26,6 @@ from plaintiff_moat.rows.headers import labels
 from plaintiff_moat.rows.payload import is_redacted
 from plaintiff_moat.rows.returns import Return, appended_columns, neutralised, reference
 from plaintiff_moat.source import AS_IT_IS, Reading
-from plaintiff_moat.source.delivery import opened, read_range
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.read import read
 from plaintiff_moat.source.records import Scan
@@ -94,7 +93,8 @@ def export_rejects(
             dialect = Dialect(layout["delimiter"], layout["quote"], layout["encoding"])
             header = tuple(layout["columns"])
             return _write(target, run_id, header, dialect, _as_landed(rejects, header))
-        with _scanned(file, run, layout, reading, rows(conn, "chunks_of_run", run_id=run_id)) as scanned:
+        chunks = [ChunkFacts(**row) for row in rows(conn, "chunks_of_run", run_id=run_id)]
+        with _scanned(file, run, layout, reading, chunks) as scanned:
             returned = Return.of(scanned.header) if run["replays"] else None
             header = returned.header if returned else scanned.header
             return _write(target, run_id, header, scanned.dialect, _as_delivered(rejects, scanned, returned))
@@ -170,7 +170,7 @@ def _scanned(
     run: Mapping[str, Any],
     layout: Mapping[str, Any],
     reading: Reading,
-    landed: Iterable[Mapping[str, Any]],
+    landed: Sequence[ChunkFacts],
 ) -> Iterator[Scan]:
     """The file that the run was made of, read as it was then; of a container, while the block runs.
 
@@ -185,18 +185,9 @@ def _scanned(
                 f"{Path(file).name}: expected the file that run {run['id']} was made of, found other bytes;"
                 " give the file as it was delivered"
             )
-        if content is not None and not _holds(content.path, landed):
+        if content is not None and check_text(content.path, str(run["id"]), content.what, landed):
             raise BadInput(
                 f"{Path(file).name}: it is the delivered file, but expected the part of it that run {run['id']} was"
                 f" read from, found {content.what}; name that part with --sheet or --member"
             )
         yield scanned
-
-
-def _holds(text: Path, chunks: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the chunks are of this text, by their digests."""
-    with opened(text) as (descriptor, _):
-        return all(
-            sha256(read_range(descriptor, chunk["byte_start"], chunk["byte_end"])).hexdigest() == chunk["digest"]
-            for chunk in chunks
-        )

@@ -91,15 +91,14 @@ class ImportSummary:
     plain file. `dialect` is how the text is written, `header_line` the physical line of its header: what stands before
     it is no record. `unmapped` names the columns that go to `extra`; `outdone` those of them whose place another column
     has, and which. None of the four is told of a duplicate, which need not be read, but with `is_mapped_otherwise` that
-    its run was landed under another mapping. `first_rejects` and `warnings`
-    (code -> records) tell of the records that this call has read.
-    `replaces` is the run that was undone in its favour; `other_delivery` the completed run of the same batch with other
-    bytes, if any; `predecessor` the run of the same bytes that was undone last, `predecessor_undone` why. An `attempt`
-    above 1 continued a run of which earlier attempts had landed `landed_before` records. `replays` is the run whose
-    rejects the records stand for, `replayed` how many of those are fixed now, or would be; both are None for any other
-    file.
-    `total_amount` is the sum of all amounts of the file, duplicates and rejects included, `control_totals` what was
-    expected of it beside what was found, and `drift` how it differs from those before it.
+    its run was landed under another mapping. `first_rejects` and `warnings` (code -> records) tell of the records
+    that this call has read. `replaces` is the run that was undone in its favour; `other_delivery` the completed run
+    of the same batch with other bytes, if any; `predecessor` the run of the same bytes that was undone last,
+    `predecessor_undone` why. An `attempt` above 1 continued a run of which earlier attempts had landed
+    `landed_before` records. `replays` is the run whose rejects the records stand for, `replayed` how many of those
+    are fixed now, or would be; both are None for any other file. `total_amount` is the sum of all amounts of the
+    file, duplicates and rejects included, `control_totals` what was expected of it beside what was found, and
+    `drift` how it differs from those before it.
     """
 
     filename: str

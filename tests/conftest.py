@@ -44,4 +44,4 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_moat(db_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs a command of `moat` on the test's database."""
     monkeypatch.setenv("MOAT_DATABASE_URL", db_url)
-    return lambda *arguments: CliRunner().invoke(moat, arguments, standalone_mode=False)
+    return lambda *arguments: CliRunner().invoke(moat, [str(given) for given in arguments], standalone_mode=False)

@@ -189,3 +189,14 @@ def test_a_rollback_between_publication_and_its_answer_is_told(
     with Importer(database) as importer, pytest.raises(RunFailed, match=r"was rolled back meanwhile.*: wrong file"):
         importer.import_file(path)
     assert active(conn) == set()
+
+
+def test_a_file_that_is_known_under_another_mapping_is_said_to_be(run_moat: RunMoat, tmp_path: Path) -> None:
+    """It is not taken in anew; what to do about it is said."""
+    path, mapping = tmp_path / "week.csv", tmp_path / "mine.toml"
+    path.write_text("Plaintiff Name,Jugdment Amount\nAda,5.00\n")
+    assert run_moat("import", path, "--commit").return_value == 0
+    run_moat("inspect", path, "-o", mapping)
+    for options in ((), ("--commit",)):
+        said = " ".join(run_moat("import", path, "--mapping", mapping, *options).output.split())
+        assert "under another mapping; roll that one back to import the file under this one" in said

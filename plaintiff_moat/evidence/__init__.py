@@ -4,7 +4,7 @@ from plaintiff_moat.evidence.certificates import Certificate, certificate_of, ch
 from plaintiff_moat.evidence.chain import Event, RunChain, event_hash
 from plaintiff_moat.evidence.checkpoints import Checkpoint, Head
 from plaintiff_moat.evidence.facts import ChunkFacts, Fixes, Recount, RunFacts
-from plaintiff_moat.evidence.files import Opened, check_file
+from plaintiff_moat.evidence.files import Opened, check_file, check_text
 from plaintiff_moat.evidence.findings import Finding
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "certificate_of",
     "check_certificate",
     "check_file",
+    "check_text",
     "event_hash",
     "read_certificate",
 ]

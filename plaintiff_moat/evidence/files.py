@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from plaintiff_moat.errors import BadInput
 from plaintiff_moat.evidence.facts import ChunkFacts, RunFacts
 from plaintiff_moat.evidence.findings import Finding
+from plaintiff_moat.fingerprint import part_of
 from plaintiff_moat.identify import compute_file_hash
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["Opened", "check_file"]
+__all__ = ["Opened", "check_file", "check_text"]
 
 _BLOCK = 1 << 20
 
@@ -46,7 +47,7 @@ def check_file(
     another part was opened than the run was read from.
     """
     name = Path(path).name
-    landed_part = _part(run)
+    landed_part = part_of(run.reader_fingerprint)
     try:
         opened = None if content is None else content()
     except BadInput:
@@ -54,14 +55,14 @@ def check_file(
         with suppress(OSError):
             found = compute_file_hash(path)
             if found != run.file_hash:
-                return _other_file(run, name, found)
+                return _other_file(run.run, run.file_hash, name, found)
         raise
     if opened is None:
-        return _check_bytes(path, run, name, () if landed_part else chunks, run.file_hash)
+        return check_text(path, run.run, name, () if landed_part else chunks, run.file_hash)
     with closing(opened):
         if opened.file_hash != run.file_hash:
-            return _other_file(run, name, opened.file_hash)
-        finding = _check_bytes(opened.path, run, f"the text in {name}", chunks, None)
+            return _other_file(run.run, run.file_hash, name, opened.file_hash)
+        finding = check_text(opened.path, run.run, f"the text in {name}", chunks)
     if finding is not None and landed_part not in {"", opened.what}:
         raise BadInput(
             f"{name}: it is the delivered file, byte for byte, but expected to be opened as {landed_part}, which run"
@@ -70,20 +71,18 @@ def check_file(
     return finding
 
 
-def _part(run: RunFacts) -> str:
-    """The container and what of it was opened, as the fingerprint of the run's reader ends; empty for a plain file."""
-    part = (run.reader_fingerprint or "").partition(", out of ")[2]
-    return part.removesuffix(", rejects that come back")
+def _other_file(run: str, file_hash: str, name: str, found: str) -> Finding:
+    return Finding("FILE_HASH", run, name, f"SHA-256 {file_hash}", found)
 
 
-def _other_file(run: RunFacts, name: str, found: str) -> Finding:
-    return Finding("FILE_HASH", run.run, name, f"SHA-256 {run.file_hash}", found)
-
-
-def _check_bytes(
-    path: str | os.PathLike[str], run: RunFacts, name: str, chunks: Sequence[ChunkFacts], file_hash: str | None
+def check_text(
+    path: str | os.PathLike[str], run: str, name: str, chunks: Sequence[ChunkFacts], file_hash: str | None = None
 ) -> Finding | None:
-    """What does not hold of the bytes in which the chunks stand, which findings call `name`."""
+    """What does not hold of the bytes in which the chunks of the run stand, and which findings call `name`.
+
+    `file_hash` is what their SHA-256 is to be, where they are a file by themselves. Raises BadInput when they cannot be
+    read.
+    """
     whole = hashlib.sha256()
     first_difference: Finding | None = None
     try:
@@ -96,16 +95,16 @@ def _check_bytes(
                 if digest.hexdigest() != chunk.digest and first_difference is None:
                     where = f"chunk {chunk.chunk_no}, bytes {chunk.byte_start}-{chunk.byte_end - 1} of {name}"
                     expected = f"SHA-256 {chunk.digest}"
-                    first_difference = Finding("CHUNK_DIGEST", run.run, where, expected, digest.hexdigest())
+                    first_difference = Finding("CHUNK_DIGEST", run, where, expected, digest.hexdigest())
             _feed(file, size, whole)
     except OSError as fault:
         raise BadInput(f"{name}: expected a file that can be read, found: {fault.strerror}") from None
     if chunks and size != chunks[-1].byte_end:
-        return Finding("FILE_SIZE", run.run, name, f"{chunks[-1].byte_end} bytes", f"{size} bytes")
+        return Finding("FILE_SIZE", run, name, f"{chunks[-1].byte_end} bytes", f"{size} bytes")
     if first_difference is not None:
         return first_difference
-    if file_hash not in {None, whole.hexdigest()}:
-        return _other_file(run, name, whole.hexdigest())
+    if file_hash is not None and whole.hexdigest() != file_hash:
+        return _other_file(run, file_hash, name, whole.hexdigest())
     return None
 
 

@@ -73,27 +73,20 @@ def live_run_of_delivery(
     conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str
 ) -> Row | None:
     """The run of this delivery that is not rolled back, if there is one."""
-    rows = rows_of(
-        conn,
-        "live_run_of_delivery",
-        source_system=source_system,
-        source_batch_id=source_batch_id,
-        file_hash=file_hash,
-    )
-    return rows[0] if rows else None
+    return _of_delivery(conn, "live_run_of_delivery", source_system, source_batch_id, file_hash)
 
 
 def reader_of_delivery(
     conn: psycopg.Connection[Any], source_system: str, source_batch_id: str, file_hash: str
 ) -> Row | None:
     """The `id` of the live run of this delivery with the `reader_fingerprint` of its last attempt, where it has one."""
-    rows = rows_of(
-        conn,
-        "reader_of_delivery",
-        source_system=source_system,
-        source_batch_id=source_batch_id,
-        file_hash=file_hash,
-    )
+    return _of_delivery(conn, "reader_of_delivery", source_system, source_batch_id, file_hash)
+
+
+def _of_delivery(
+    conn: psycopg.Connection[Any], name: str, source_system: str, source_batch_id: str, file_hash: str
+) -> Row | None:
+    rows = rows_of(conn, name, source_system=source_system, source_batch_id=source_batch_id, file_hash=file_hash)
     return rows[0] if rows else None
 
 
