@@ -47,10 +47,15 @@ class DurableServer:
             conn.execute(f"create database {name} template {database}")
         return self.embedded.url(name)
 
-    def drop(self, name: str) -> None:
-        """Drop a database."""
-        with self.connected("postgres") as conn:
-            conn.execute(f"drop database {name} with (force)")
+    @contextmanager
+    def cloned(self, database: str, name: str) -> Iterator[str]:
+        """Make a database like another, which goes in the end, whatever became of it and of the server."""
+        try:
+            yield self.clone(database, name)
+        finally:
+            self.start()
+            with self.connected("postgres") as conn:
+                conn.execute(f"drop database if exists {name} with (force)")
 
 
 @contextmanager

@@ -38,7 +38,7 @@ __all__ = [
 
 _RECORDS = 200
 _CHUNK_BYTES = 1000  # 12 chunks of the records above
-_PATIENCE = 60.0
+_PATIENCE = 180.0  # thrice what an import itself waits for a server that recovers
 _PAUSE = 0.002
 
 # a clean process whose children begin with everything loaded

@@ -96,13 +96,12 @@ def _survives(seed: int, crashes: int, at: Crashing) -> Counter[str]:
         crash, before, after = (
             (_crashed_import, "scene", at.scene) if dice.random() < 0.7 else (_crashed_rollback, "two_files", at.undone)
         )
-        db_url = at.server.clone(before, "crashed")
-        what = crash(dice, at, db_url)
-        if what:
-            with at.server.connected("crashed") as conn:
-                after.assert_whole(conn)
-            survived[what] += 1
-        at.server.drop("crashed")
+        with at.server.cloned(before, "crashed") as db_url:
+            what = crash(dice, at, db_url)
+            if what:
+                with at.server.connected("crashed") as conn:
+                    after.assert_whole(conn)
+                survived[what] += 1
     return survived
 
 
