@@ -1,5 +1,6 @@
 """The command `moat`: its commands by name, and the one place where an error becomes a line and an exit code."""
 
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -32,6 +33,10 @@ _COMMANDS = {
     "doctor": ("doctor", "doctor"),
     "version": ("main", "version"),
 }
+
+# How long polars keeps memory that it has freed: as long as jemalloc does by itself. Polars gives it back twenty times as
+# soon, chunk by chunk, and a tenth of what an import costs the client goes into getting it anew.
+_ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:10000,muzzy_decay_ms:10000")
 
 _INTERRUPTED = "interrupted: nothing that was not complete is active; the same command goes on"
 
@@ -71,6 +76,7 @@ def version() -> None:
 def run(command: click.Command, prog_name: str) -> NoReturn:
     """Runs a command and exits. Every error ends as one line on stderr, redacted, without a traceback."""
     install()
+    os.environ.setdefault(*_ALLOCATOR)  # read when polars is loaded
     try:
         outcome = command.main(prog_name=prog_name, standalone_mode=False)
         code = outcome if isinstance(outcome, int) else Exit.DONE
