@@ -55,10 +55,12 @@ SIZES ?= 10000,100000,1000000,10000000
 RUNS ?= 100,1000,10000
 
 bench: .venv/bench/.installed  ## The moat beside other ways of taking a file in: RECORDS, ROUNDS, SEED, ONLY
+	.venv/bench/bin/python -m compileall -q plaintiff_moat  # as an installation does
 	.venv/bench/bin/python benchmarks/ingestion.py --records $(RECORDS) --rounds $(ROUNDS) --seed $(SEED) --only $(ONLY)
 	.venv/bench/bin/python benchmarks/page.py
 
 bench-growth: .venv/bench/.installed  ## How cost grows with records, runs and claimers: SIZES, RUNS, SEED
+	.venv/bench/bin/python -m compileall -q plaintiff_moat  # as an installation does
 	.venv/bench/bin/python benchmarks/growth.py --sizes $(SIZES) --runs $(RUNS) --seed $(SEED)
 	.venv/bench/bin/python benchmarks/page.py
 

@@ -16,6 +16,7 @@ from plaintiff_moat.drift import Drift
 from plaintiff_moat.errors import ControlTotalMismatch, Drifted, LeaseLost, MoatError, RunFailed, SourceChanged
 from plaintiff_moat.ledger.claims import IngestClaimClient, ReconcileResult
 from plaintiff_moat.ledger.connections import Connections
+from plaintiff_moat.ledger.early_keys import EarlyKeys
 from plaintiff_moat.ledger.heartbeat import Heartbeat
 from plaintiff_moat.ledger.landing import land, landed_chunks
 from plaintiff_moat.ledger.leases import Lease, record_refusal
@@ -45,12 +46,18 @@ class Intake:
         `rows` are those of the only chunk, where they were read ahead. Raises what `import_file` does once the file is
         claimed; the run is `failed` then, unless it is another's or there is no way to say so.
         """
-        with self._end_reported():
+        with self._end_reported(), self._early_keys() as early_keys:
             self.ledger.do(partial(self.terms.begin, lease=self.lease))
-            self._land_missing(rows, on_progress)
-            return self._publish()
+            self._land_missing(rows, early_keys, on_progress)
+            return self._publish(early_keys)
 
-    def _land_missing(self, rows: Measured | None, on_progress: Callable[[Progress], object]) -> None:
+    def _early_keys(self) -> EarlyKeys:
+        scan = self.terms.delivery.scan
+        return EarlyKeys(self.ledger.database, self.lease, chunks=len(scan.chunks), records=scan.records)
+
+    def _land_missing(
+        self, rows: Measured | None, early_keys: EarlyKeys, on_progress: Callable[[Progress], object]
+    ) -> None:
         """Lands the chunks that earlier attempts have not landed, telling of each; `rows` are those of the only one."""
         delivery, lease = self.terms.delivery, self.lease
         is_first = lease.attempt == 1
@@ -62,8 +69,10 @@ class Intake:
             Heartbeat(self.ledger.database, lease) as heartbeat,
             closing(self._land_all(missing, rows)) as landings,
         ):
-            for landed in landings:
+            early_keys.landed(len(done))
+            for number, landed in enumerate(landings, len(done) + 1):
                 heartbeat.progress()
+                early_keys.landed(number)
                 self.tally.add(landed)
                 on_progress(Progress(before + self.tally.records, delivery.scan.records))
 
@@ -84,7 +93,7 @@ class Intake:
         self.ledger.do(lambda conn: land(conn, self.lease, chunk, rows, measured))
         return Tally.of(rows, measured)
 
-    def _publish(self) -> tuple[Drift, ...]:
+    def _publish(self, early_keys: EarlyKeys) -> tuple[Drift, ...]:
         terms, lease = self.terms, self.lease
         earlier = self.ledger.do(terms.earlier)
         drift = self.ledger.do(partial(terms.judge, lease=lease, earlier=earlier))
@@ -106,7 +115,11 @@ class Intake:
                     record_refusal(conn, lease, "reconcile")
                 raise
 
-        result, of_publication = self.ledger.do(publish)
+        def publish_early(conn: psycopg.Connection[Any]) -> tuple[ReconcileResult, tuple[Drift, ...]] | None:
+            published = publish(conn)
+            return published if published[0].is_valid else None
+
+        result, of_publication = early_keys.publish(publish_early) or self.ledger.do(publish)
         if not result.is_valid:
             standing = self.ledger.do(partial(run, run_id=lease.run_id))
             if standing["status"] == "rolled_back":

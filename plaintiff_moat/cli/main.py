@@ -1,6 +1,5 @@
 """The command `moat`: its commands by name, and the one place where an error becomes a line and an exit code."""
 
-import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -9,6 +8,7 @@ import click
 
 from plaintiff_moat import __version__
 from plaintiff_moat.cli.exits import Exit
+from plaintiff_moat.cli.process import set_up
 from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.errors import MoatError
 from plaintiff_moat.redaction import describe_error, install
@@ -33,10 +33,6 @@ _COMMANDS = {
     "doctor": ("doctor", "doctor"),
     "version": ("main", "version"),
 }
-
-# How long polars keeps memory that it has freed: as long as jemalloc does by itself. Polars gives it back twenty times as
-# soon, chunk by chunk, and a tenth of what an import costs the client goes into getting it anew.
-_ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:10000,muzzy_decay_ms:10000")
 
 _INTERRUPTED = "interrupted: nothing that was not complete is active; the same command goes on"
 
@@ -76,7 +72,7 @@ def version() -> None:
 def run(command: click.Command, prog_name: str) -> NoReturn:
     """Runs a command and exits. Every error ends as one line on stderr, redacted, without a traceback."""
     install()
-    os.environ.setdefault(*_ALLOCATOR)  # read when polars is loaded
+    set_up()
     try:
         outcome = command.main(prog_name=prog_name, standalone_mode=False)
         code = outcome if isinstance(outcome, int) else Exit.DONE

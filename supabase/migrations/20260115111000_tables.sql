@@ -177,6 +177,8 @@ create table ingest.landed_rows (
     -- before the cells, since who reads a whole run reads these two
     dedupe_key uuid,
     error_code text,
+    warnings text[] not null default '{}',
+    extra jsonb,
     plaintiff_name text,
     firm_name text,
     contact_name text,
@@ -193,9 +195,7 @@ create table ingest.landed_rows (
     judgment_date date,
     defendant_name text,
     source_reference text,
-    extra jsonb,
     error_message text,
-    warnings text[] not null default '{}',
     raw_payload jsonb,
     replays_row integer,
     constraint landed_rows_pkey primary key (import_run_id, row_number),
@@ -285,3 +285,19 @@ comment on table ingest.plaintiff_keys is
 comment on column ingest.plaintiff_keys.dedupe_key is 'Identity of a plaintiff''s record.';
 comment on column ingest.plaintiff_keys.owner_run_id is 'The run of the row that represents it.';
 comment on column ingest.plaintiff_keys.owner_row_number is 'The row that represents it.';
+
+create table ingest.early_keys (
+    import_run_id uuid not null,
+    chunks integer not null default 0,
+    records integer not null default 0,
+    taken integer not null default 0,
+    constraint early_keys_pkey primary key (import_run_id)
+);
+
+comment on table ingest.early_keys is
+    'How far a publication under way has taken the keys of its run. Seen by its own transaction alone, which ends without'
+    ' a row or not at all.';
+comment on column ingest.early_keys.import_run_id is 'The run.';
+comment on column ingest.early_keys.chunks is 'How many chunks, from the first on, have been looked at.';
+comment on column ingest.early_keys.records is 'How many records these hold.';
+comment on column ingest.early_keys.taken is 'How many keys of these the run was given.';

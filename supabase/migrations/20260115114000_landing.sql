@@ -131,6 +131,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_first record;
     v_landed record;
     v_run ingest.import_runs;
     v_has_other_names boolean := false;
@@ -140,36 +141,39 @@ declare
         from (select l.extra from landed as l where jsonb_typeof(l.extra) = 'object' limit 1) as one
     );
 begin
+    select l.import_run_id, l.attempt into v_first from landed as l limit 1;
+    if not found then
+        return null;
+    end if;
+    select * into v_run from ingest.import_runs as r where r.id = v_first.import_run_id for key share;
+    if not found then
+        raise exception 'there is no run %', v_first.import_run_id using errcode = 'ML005';
+    end if;
+    perform ingest._require_lease(v_run, null, v_first.attempt);
+
     -- One pass over the rows finds all that is asked of them: each further one costs a tenth of the COPY.
     for v_landed in
         select
-            l.import_run_id,
-            l.attempt,
             l.chunk_no,
             count(*) as records,
             min(l.row_number) as first_row,
             max(l.row_number) as last_row,
+            bool_and(l.import_run_id = v_first.import_run_id and l.attempt = v_first.attempt) as are_of_one_attempt,
             bool_or(l.extra - v_names <> '{}') filter (where jsonb_typeof(l.extra) = 'object') as has_other_names,
-            array_agg(l.warnings::text) filter (where l.warnings <> '{}') as warnings,
+            array_agg(l.warnings::text) filter (where cardinality(l.warnings) > 0) as warnings,
             array_agg(l.error_code) filter (where l.error_code is not null) as codes,
             array_agg(l.error_message) filter (where l.error_code is not null) as messages,
             array_agg(l.raw_payload) filter (where l.error_code is not null) as payloads
         from landed as l
-        group by l.import_run_id, l.attempt, l.chunk_no
+        group by l.chunk_no
     loop
-        select * into v_run from ingest.import_runs as r where r.id = v_landed.import_run_id for key share;
-        if not found then
-            raise exception 'there is no run %', v_landed.import_run_id using errcode = 'ML005';
-        end if;
-        perform ingest._require_lease(v_run, null, v_landed.attempt);
-
         -- row_number is unique in the run, so equal bounds and an equal count are an equal set
-        if not exists (
+        if not v_landed.are_of_one_attempt or not exists (
             select
             from ingest.landed_chunks as c
-            where c.import_run_id = v_landed.import_run_id
+            where c.import_run_id = v_first.import_run_id
                 and c.chunk_no = v_landed.chunk_no
-                and c.attempt = v_landed.attempt
+                and c.attempt = v_first.attempt
                 and c.records = v_landed.records
                 and c.first_row = v_landed.first_row
                 and c.first_row + c.records - 1 = v_landed.last_row

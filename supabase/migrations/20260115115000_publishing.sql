@@ -28,19 +28,7 @@ $$;
 comment on function ingest._lock_source_system(uuid) is
     'Until the end of the transaction nothing else of the run''s source system is published or undone.';
 
--- By sorting, not by hashing: who takes the keys in their order fills and reads the index of keys page after page.
-create view ingest._first_of_key as
-select distinct on (l.import_run_id, l.dedupe_key)
-    l.import_run_id,
-    l.dedupe_key,
-    l.row_number
-from ingest.landed_rows as l
-where l.dedupe_key is not null
-order by l.import_run_id, l.dedupe_key, l.row_number;
-
-comment on view ingest._first_of_key is 'Each key of a run''s valid records, with the first record of the file that has it.';
-
-create function ingest._take_keys(p_run_id uuid)
+create function ingest._take_fresh_keys(p_run_id uuid, p_first_row integer, p_last_row integer)
 returns integer
 language plpgsql
 security definer
@@ -48,45 +36,179 @@ set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
 declare
-    v_fresh integer;
-    v_ownerless integer := 0;
+    v_taken integer;
 begin
-    -- sorted, so that the index of keys is filled page after page; anti-join, because a conflict clause costs twice that
+    -- Sorted, not hashed, so that the index of keys is read and filled page after page; anti-join, because a conflict
+    -- clause costs twice that.
     insert into ingest.plaintiff_keys (dedupe_key, owner_run_id, owner_row_number)
     select
         first_of_key.dedupe_key,
         p_run_id,
         first_of_key.row_number
-    from ingest._first_of_key as first_of_key
-    where first_of_key.import_run_id = p_run_id
-        and not exists (select from ingest.plaintiff_keys as held where held.dedupe_key = first_of_key.dedupe_key)
+    from (
+        select distinct on (l.dedupe_key)
+            l.dedupe_key,
+            l.row_number
+        from ingest.landed_rows as l
+        where l.import_run_id = p_run_id
+            and l.row_number between p_first_row and p_last_row
+            and l.dedupe_key is not null
+        order by l.dedupe_key, l.row_number
+    ) as first_of_key
+    where not exists (select from ingest.plaintiff_keys as held where held.dedupe_key = first_of_key.dedupe_key)
     order by first_of_key.dedupe_key;
-    get diagnostics v_fresh = row_count;
+    get diagnostics v_taken = row_count;
+    return v_taken;
+end
+$$;
 
-    if exists (
+comment on function ingest._take_fresh_keys(uuid, integer, integer) is
+    'Gives the run the keys of these records that nobody ever had, the first of them winning; how many. To be called from'
+    ' the first record of the file on.';
+
+create function ingest._take_ownerless_keys(p_run_id uuid)
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set work_mem = '256MB'
+as $$
+declare
+    v_taken integer;
+begin
+    if not exists (
         select
         from ingest.import_runs as r
         inner join ingest.source_systems as s on s.source_system = r.source_system
         where r.id = p_run_id
             and s.rollbacks > 0
     ) then
-        update ingest.plaintiff_keys as k
-        set owner_run_id = p_run_id,
-            owner_row_number = first_of_key.row_number
-        from ingest._first_of_key as first_of_key,
-            ingest.import_runs as former_owner
-        where first_of_key.import_run_id = p_run_id
-            and k.dedupe_key = first_of_key.dedupe_key
-            and former_owner.id = k.owner_run_id
-            and former_owner.status = 'rolled_back';
-        get diagnostics v_ownerless = row_count;
+        return 0;
     end if;
-    return v_fresh + v_ownerless;
+    update ingest.plaintiff_keys as k
+    set owner_run_id = p_run_id,
+        owner_row_number = first_of_key.row_number
+    from (
+        select distinct on (l.dedupe_key)
+            l.dedupe_key,
+            l.row_number
+        from ingest.landed_rows as l
+        where l.import_run_id = p_run_id
+            and l.dedupe_key is not null
+        order by l.dedupe_key, l.row_number
+    ) as first_of_key
+    cross join ingest.import_runs as former_owner
+    where k.dedupe_key = first_of_key.dedupe_key
+        and former_owner.id = k.owner_run_id
+        and former_owner.status = 'rolled_back';
+    get diagnostics v_taken = row_count;
+    return v_taken;
+end
+$$;
+
+comment on function ingest._take_ownerless_keys(uuid) is
+    'Gives the run the keys of its records whose owner was rolled back, the first record of the file winning; how many.';
+
+create function ingest._take_keys(p_run_id uuid)
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_early ingest.early_keys;
+begin
+    delete from ingest.early_keys as e where e.import_run_id = p_run_id returning e.* into v_early;
+    return coalesce(v_early.taken, 0)
+        + ingest._take_fresh_keys(p_run_id, coalesce(v_early.records, 0) + 1, 2147483647)
+        + ingest._take_ownerless_keys(p_run_id);
 end
 $$;
 
 comment on function ingest._take_keys(uuid) is
-    'Gives the run every key of its valid records that nobody holds, the first record of the file winning; how many.';
+    'Gives the run every key of its valid records that nobody holds, the first record of the file winning; how many,'
+    ' those that were taken early in this transaction included.';
+
+-- Of a large file a fourth of the time is the publication, most of it the insertion of keys by one session. It may begin
+-- before the last chunks are landed, in the transaction that is going to publish the run, or to keep nothing.
+create function ingest.take_keys_early(p_run_id uuid, p_worker_id text, p_attempt integer)
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+    v_run ingest.import_runs;
+    v_early ingest.early_keys;
+    v_next record;
+begin
+    perform ingest._notice_lost_client();
+    perform ingest._mark_writer(p_run_id, p_attempt);
+    -- from one of these calls to the next others wait for the source system
+    perform set_config('idle_in_transaction_session_timeout', '10s', true);
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
+    if not found then
+        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
+    end if;
+    perform ingest._require_lease(v_run, p_worker_id, p_attempt);
+    perform ingest._lock_source_system(p_run_id);
+
+    insert into ingest.early_keys (import_run_id) values (p_run_id) on conflict (import_run_id) do nothing;
+    select * into v_early from ingest.early_keys as e where e.import_run_id = p_run_id;
+    select count(*)::integer as chunks, sum(placed.records)::integer as records
+    into v_next
+    from (
+        select
+            c.records,
+            c.chunk_no = v_early.chunks + row_number() over run - 1 as follows
+        from ingest.landed_chunks as c
+        where c.import_run_id = p_run_id
+            and c.chunk_no >= v_early.chunks
+        window run as (order by c.chunk_no)
+    ) as placed
+    where placed.follows;
+    if v_next.chunks > 0 then
+        update ingest.early_keys as e
+        set chunks = e.chunks + v_next.chunks,
+            records = e.records + v_next.records,
+            taken = e.taken + ingest._take_fresh_keys(p_run_id, e.records + 1, e.records + v_next.records)
+        where e.import_run_id = p_run_id;
+    end if;
+    return v_early.chunks + v_next.chunks;
+end
+$$;
+
+comment on function ingest.take_keys_early(uuid, text, integer) is
+    'Begins to publish a run whose chunks are still landing: gives it the keys of all that are landed without a gap. How'
+    ' many chunks these are. Until its end the transaction holds the source system; it ends with reconcile_import_run or'
+    ' finalize_import_run, which take the others, or is refused (ML008).';
+
+create function ingest._require_publication()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from ingest.early_keys as e where e.import_run_id = new.import_run_id) then
+        raise exception 'keys of run % were taken early, and it is not published', new.import_run_id
+            using errcode = 'ML008', hint = 'nothing is kept: publish the run in the transaction that takes keys early';
+    end if;
+    return null;
+end
+$$;
+
+comment on function ingest._require_publication() is
+    'Refuses, at the end of the transaction, keys that were taken early for a run that it has not published.';
+
+create constraint trigger early_keys_are_published
+after insert on ingest.early_keys
+deferrable initially deferred
+for each row execute function ingest._require_publication();
+
+alter table ingest.early_keys enable always trigger early_keys_are_published;
+comment on trigger early_keys_are_published on ingest.early_keys is 'Keys that were taken early are those of a run that is published in the same transaction.';
 
 create type ingest.landed_counts as (landed integer, rejected integer, is_whole boolean);
 

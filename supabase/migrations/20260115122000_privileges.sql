@@ -92,8 +92,8 @@ declare
     v_table text;
 begin
     foreach v_table in array array[
-        'settings', 'source_systems', 'import_runs', 'landed_chunks', 'plaintiff_keys', 'run_events', 'event_heads',
-        'checkpoints', 'checkpoint_heads', 'chunk_profiles'
+        'settings', 'source_systems', 'import_runs', 'landed_chunks', 'plaintiff_keys', 'early_keys', 'run_events',
+        'event_heads', 'checkpoints', 'checkpoint_heads', 'chunk_profiles'
     ] loop
         execute format('alter table ingest.%I enable row level security', v_table);
         execute format('alter table ingest.%I force row level security', v_table);
@@ -117,6 +117,7 @@ grant execute on function
     ingest.lease_attempt(uuid),
     ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
     ingest.record_refusal(uuid, text, text, integer),
+    ingest.take_keys_early(uuid, text, integer),
     ingest.outdated_writers(uuid),
     ingest.heartbeat_import_run(uuid, text, integer),
     ingest.finalize_import_run(uuid, integer, integer, integer, integer, jsonb, boolean, text, integer, uuid, uuid),

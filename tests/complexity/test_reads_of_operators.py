@@ -72,6 +72,7 @@ ASKED_OF = {
     "record_drift": {"run_id": "processing"},
     "state_control_totals": {"run_id": "processing"},
     "record_refusal": {"run_id": "processing"},
+    "take_keys_early": {"run_id": "processing"},
     # publishing the new file undoes the one that it replaces
     "reconcile": {"run_id": "processing", "replaces": "first"},
     "release": {"run_id": "undone"},

@@ -16,7 +16,7 @@ import psycopg
 
 from plaintiff_moat import delivery, importer  # the importer by name: the command loads it only when it runs
 from plaintiff_moat.cli.main import main
-from plaintiff_moat.ledger import profiles
+from plaintiff_moat.ledger import early_keys, profiles
 
 __all__ = ["importer", "run_moat"]
 
@@ -39,6 +39,7 @@ def run_moat(
     os.environ.clear()
     os.environ.update(environment)
     delivery.scan = partial(delivery.scan, chunk_bytes=chunk_bytes)
+    early_keys.SECONDS_OF_A_RECORD = 1.0  # every import begins to publish with its second chunk
     if sleep_when is not None:
         moment, _, landing = sleep_when.partition(":")
         _sleep_when(moment, int(landing))

@@ -15,6 +15,7 @@ from ledger_steps import (
     land,
     reconcile,
     rollback,
+    take_keys_early,
 )
 from psycopg.rows import namedtuple_row
 
@@ -26,6 +27,7 @@ _VERBS = [
     "deliver", "publish", "fail", "go_on", "offer_again", "import_again",
     *["import_whole"] * 6, *["undo"] * 4, *["import_replacing"] * 2, "replace",
 ]  # fmt: skip
+_CHUNKS = 2  # of a delivery; the first of a single record is empty
 _records = st.lists(st.sampled_from(["Ada", "Grace", "Mary", "Joan", None]), min_size=1, max_size=5)
 _which = st.integers(0, 99)
 
@@ -183,11 +185,16 @@ class Story:
     def _land(self, batch: str, system: str, records: list[str | None]) -> None:
         held = self._claim(batch, system, records)
         assert held.status == "claimed"
-        land(self._conn, held, records)
+        half = len(records) // 2
+        land(self._conn, held, records[:half])
+        land(self._conn, held, records[half:], chunk=1, first_row=half + 1)
         self._model.runs.append(Run(batch, records, held))
 
     def _complete(self, run: Run, replaces: Run | None = None) -> None:
-        assert reconcile(self._conn, run.run_id, held=run.held, replaces=replaces and replaces.run_id)[0]
+        with self._conn.transaction():
+            if run.status == "processing" and len(self._model.published) % 2:
+                assert take_keys_early(self._conn, run.held) == _CHUNKS
+            assert reconcile(self._conn, run.run_id, held=run.held, replaces=replaces and replaces.run_id)[0]
         if replaces:
             run.replaces = replaces
             self._take_out(replaces)

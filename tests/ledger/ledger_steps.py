@@ -23,6 +23,7 @@ __all__ = [
     "ILLEGAL_CHANGE",
     "LEASE_LOST",
     "NOT_ANNOUNCED",
+    "NOT_PUBLISHED",
     "NO_SUCH_RUN",
     "PRIVILEGED",
     "SYSTEM",
@@ -48,6 +49,7 @@ __all__ = [
     "refused",
     "rollback",
     "run",
+    "take_keys_early",
     "unchanged",
     "until_blocked",
     "value",
@@ -61,6 +63,7 @@ ILLEGAL_CHANGE = "ML003"
 APPEND_ONLY = "ML004"
 NO_SUCH_RUN = "ML005"
 NOT_ANNOUNCED = "ML006"
+NOT_PUBLISHED = "ML008"
 WRONG_RUN = "ML009"
 PRIVILEGED = "42501"
 
@@ -199,6 +202,12 @@ def reconcile(
         (run_id, expected, held and held.worker, held and held.attempt, replaces, replays),
     ).fetchall()[0]
     return (answer[0], answer[1], answer[2], answer[3])
+
+
+def take_keys_early(conn: Connection, held: Claim) -> int:
+    """Take the keys of what is landed, in a transaction that then publishes it; of how many chunks."""
+    chunks: int = value(conn, "select ingest.take_keys_early(%s, %s, %s)", held.run_id, held.worker, held.attempt)
+    return chunks
 
 
 def imported(conn: Connection, batch: str, records: Sequence[Record], *, system: str = SYSTEM) -> UUID:

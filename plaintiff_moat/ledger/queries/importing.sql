@@ -69,6 +69,13 @@ select ingest.open_chunk(
     p_worker_id => %(worker_id)s::text
 )
 
+-- name: take_keys_early
+select ingest.take_keys_early(
+    p_run_id => %(run_id)s::uuid,
+    p_worker_id => %(worker_id)s::text,
+    p_attempt => %(attempt)s::integer
+)
+
 -- name: record_refusal
 select ingest.record_refusal(
     p_run_id => %(run_id)s::uuid,

@@ -1,0 +1,23 @@
+"""The process of a command: set up before anything heavy is imported."""
+
+import gc
+import os
+
+__all__ = ["set_up"]
+
+_ENVIRONMENT = {
+    # How long polars keeps memory that it has freed: as long as jemalloc does by itself. Polars gives it back twenty
+    # times as soon, and a tenth of what an import costs the client goes into getting it anew, chunk by chunk.
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:10000,muzzy_decay_ms:10000",
+    # No matrix is multiplied here, and numpy starts a thread for each processor that would.
+    "OPENBLAS_NUM_THREADS": "1",
+}
+# What is imported is kept: looking for garbage among it takes a tenth of a second.
+_ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
+
+
+def set_up() -> None:
+    """Saves an import a tenth of its time; what the caller's environment says stays."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
