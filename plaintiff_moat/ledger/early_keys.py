@@ -56,11 +56,14 @@ class EarlyKeys:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_over = True
-        if self._conn is not None:
-            with suppress(psycopg.Error):
-                self._conn.cancel_safe(timeout=_CANCELLATION_SECONDS)
-        self._thread.shutdown()
-        self._roll_back()
+        conn = self._conn  # the thread may give it up at any moment
+        try:
+            if conn is not None:
+                with suppress(psycopg.Error):
+                    conn.cancel_safe(timeout=_CANCELLATION_SECONDS)
+        finally:
+            self._thread.shutdown()
+            self._roll_back()
 
     def landed(self, chunks: int) -> None:
         """Says how many chunks are landed by now, at first before one lands. Their keys are taken if it is time."""

@@ -288,9 +288,9 @@ comment on column ingest.plaintiff_keys.owner_row_number is 'The row that repres
 
 create table ingest.early_keys (
     import_run_id uuid not null,
-    chunks integer not null default 0,
-    records integer not null default 0,
-    taken integer not null default 0,
+    chunks integer not null,
+    records integer not null,
+    taken integer not null,
     constraint early_keys_pkey primary key (import_run_id)
 );
 

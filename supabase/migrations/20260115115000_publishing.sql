@@ -144,9 +144,11 @@ declare
     v_next record;
 begin
     perform ingest._notice_lost_client();
-    perform ingest._mark_writer(p_run_id, p_attempt);
+    perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
     -- from one of these calls to the next others wait for the source system
-    perform set_config('idle_in_transaction_session_timeout', '10s', true);
+    if current_setting('idle_in_transaction_session_timeout')::interval > interval '10s' then
+        perform set_config('idle_in_transaction_session_timeout', '10s', true);
+    end if;
     select * into v_run from ingest.import_runs as r where r.id = p_run_id;
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';
@@ -154,26 +156,46 @@ begin
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
     perform ingest._lock_source_system(p_run_id);
 
-    insert into ingest.early_keys (import_run_id) values (p_run_id) on conflict (import_run_id) do nothing;
     select * into v_early from ingest.early_keys as e where e.import_run_id = p_run_id;
-    select count(*)::integer as chunks, sum(placed.records)::integer as records
+    if not found then
+        v_early := row(p_run_id, 0, 0, 0);
+    end if;
+    select count(*)::integer as chunks, sum(prefix.records)::integer as records
     into v_next
     from (
         select
-            c.records,
-            c.chunk_no = v_early.chunks + row_number() over run - 1 as follows
-        from ingest.landed_chunks as c
-        where c.import_run_id = p_run_id
-            and c.chunk_no >= v_early.chunks
-        window run as (order by c.chunk_no)
-    ) as placed
-    where placed.follows;
+            placed.records,
+            bool_and(placed.follows) over (order by placed.chunk_no) as is_whole
+        from (
+            select
+                c.chunk_no,
+                c.records,
+                c.chunk_no = v_early.chunks + row_number() over (order by c.chunk_no) - 1
+                -- an announcement of this very transaction may still lack its rows
+                and (c.records = 0 or exists (
+                    select
+                    from ingest.landed_rows as l
+                    where l.import_run_id = c.import_run_id
+                        and l.row_number = c.first_row + c.records - 1
+                        and l.chunk_no = c.chunk_no
+                )) as follows
+            from ingest.landed_chunks as c
+            where c.import_run_id = p_run_id
+                and c.chunk_no >= v_early.chunks
+        ) as placed
+    ) as prefix
+    where prefix.is_whole;
     if v_next.chunks > 0 then
-        update ingest.early_keys as e
-        set chunks = e.chunks + v_next.chunks,
-            records = e.records + v_next.records,
-            taken = e.taken + ingest._take_fresh_keys(p_run_id, e.records + 1, e.records + v_next.records)
-        where e.import_run_id = p_run_id;
+        insert into ingest.early_keys (import_run_id, chunks, records, taken)
+        select
+            p_run_id,
+            v_early.chunks + v_next.chunks,
+            v_early.records + v_next.records,
+            v_early.taken + ingest._take_fresh_keys(p_run_id, v_early.records + 1, v_early.records + v_next.records)
+        on conflict (import_run_id) do update
+        set chunks = excluded.chunks,
+            records = excluded.records,
+            taken = excluded.taken;
     end if;
     return v_early.chunks + v_next.chunks;
 end
@@ -258,6 +280,12 @@ as $$
 declare
     v_publish_seq bigint;
 begin
+    -- what holds early keys comes first: the earliest publication is the one that a key belongs to
+    if exists (select from ingest.early_keys as e where e.import_run_id <> p_run_id) then
+        raise exception 'run % cannot be published while another one holds early keys', p_run_id
+            using errcode = 'ML008', hint = 'publish one run in a transaction';
+    end if;
+
     update ingest.source_systems as s
     set last_publish_seq = s.last_publish_seq + 1
     from ingest.import_runs as r

@@ -15,13 +15,16 @@ from ledger_steps import (
     Claim,
     Connection,
     active,
+    announce,
     claim,
+    copy_rows,
     counts,
     finalize,
     imported,
     land,
     make_stale,
     outcomes,
+    processing,
     reconcile,
     refused,
     rollback,
@@ -137,6 +140,46 @@ def test_a_run_that_is_replaced_gives_up_its_keys(conn: Connection) -> None:
         assert reconcile(conn, held.run_id, 2, held=held, replaces=old)[0]
     assert active(conn) == {"Grace": (held.run_id, 1), "Edsger": (held.run_id, 2)}
     assert counts(conn, held.run_id) == (2, 2, 0, 0)
+
+
+def test_an_announcement_without_rows_counts_for_nothing(conn: Connection) -> None:
+    """Keys of a chunk whose rows follow in the same transaction are taken with them, not passed over."""
+    held = claim(conn, expected=2)
+    with conn.transaction():
+        announce(conn, held, 2)
+        assert take_keys_early(conn, held) == 0
+        copy_rows(conn, held, ["Ada", "Grace"])
+        conn.execute("set constraints ingest.landed_chunks_have_rows immediate")
+        assert take_keys_early(conn, held) == 1
+        assert reconcile(conn, held.run_id, 2, held=held)[0]
+    assert active(conn) == {"Ada": (held.run_id, 1), "Grace": (held.run_id, 2)}
+    assert counts(conn, held.run_id) == (2, 2, 0, 0)
+
+
+def test_another_run_is_not_published_in_between(conn: Connection) -> None:
+    """Who takes keys early is published first: else a later publication would hold what an earlier one should."""
+    early, between = processing(conn, "batch-1", ["Ada"]), processing(conn, "batch-2", ["Ada"])
+    with unchanged(conn), refused(NOT_PUBLISHED), conn.transaction():
+        take_keys_early(conn, early)
+        reconcile(conn, between.run_id, 1, held=between)
+
+
+def test_whoever_asks_for_a_shorter_wait_keeps_it(conn: Connection) -> None:
+    """The transaction may idle for ten seconds; no longer limit is set where there is a shorter one."""
+    held = processing(conn, "batch-1", ["Ada"])
+    for asked, is_kept in ("0", "10s"), ("2s", "2s"), ("1min", "10s"):
+        with conn.transaction(force_rollback=True):
+            conn.execute(f"set local idle_in_transaction_session_timeout = '{asked}'".encode())
+            take_keys_early(conn, held)
+            assert value(conn, "show idle_in_transaction_session_timeout") == is_kept
+
+
+def test_a_run_whose_records_are_kept_elsewhere_is_finalized(conn: Connection) -> None:
+    """Where nothing is landed nothing was taken: the counts of whoever counts by himself stand."""
+    held = claim(conn)
+    with conn.transaction():
+        assert take_keys_early(conn, held) == 0
+        assert finalize(conn, held.run_id, (5, 5, 0, 0), held=held) == "completed"
 
 
 def test_a_worker_without_the_lease_takes_no_key(conn: Connection) -> None:
