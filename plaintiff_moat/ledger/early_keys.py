@@ -106,9 +106,9 @@ class EarlyKeys:
             self._roll_back()
 
     def _take_landed(self, conn: psycopg.Connection[Any]) -> None:
+        lease = {"run_id": self._lease.run_id, "worker_id": self._lease.worker_id, "attempt": self._lease.attempt}
         taken, before = 0, -1
         while before < taken < self._landed and not self._is_over:
-            lease = {"run_id": self._lease.run_id, "worker_id": self._lease.worker_id, "attempt": self._lease.attempt}
             row = conn.execute(query("take_keys_early"), lease, prepare=False).fetchone()
             before, taken = taken, row[0] if row else 0
 

@@ -1,7 +1,6 @@
 """Claims: one live lease for a delivery, fenced, and handed on when its holder is gone."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -29,13 +28,6 @@ from ledger_steps import (
     unchanged,
     until_blocked,
 )
-
-
-@pytest.fixture
-def other(db_url: str) -> Iterator[Connection]:
-    """Yield a second connection to the test's database."""
-    with psycopg.connect(db_url, autocommit=True) as connection:
-        yield connection
 
 
 def test_first_claim_is_claimed(conn: Connection) -> None:

@@ -1,6 +1,6 @@
 """A publication that begins before the last chunks are landed: all of it is seen at once, or nothing is kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
@@ -44,13 +44,6 @@ from plaintiff_moat.ledger.early_keys import EarlyKeys
 LOCK_NOT_AVAILABLE = "55P03"
 
 CsvFile = Callable[..., Path]
-
-
-@pytest.fixture
-def other(db_url: str) -> Iterator[Connection]:
-    """Yield a second connection to the test's database."""
-    with psycopg.connect(db_url, autocommit=True) as connection:
-        yield connection
 
 
 def test_keys_taken_early_are_seen_with_all_others(conn: Connection, other: Connection) -> None:

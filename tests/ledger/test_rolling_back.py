@@ -1,6 +1,5 @@
 """Rolling back: the active set becomes what it would be if the file had never arrived."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -28,13 +27,6 @@ from ledger_steps import (
     until_blocked,
     value,
 )
-
-
-@pytest.fixture
-def other(db_url: str) -> Iterator[Connection]:
-    """Yield a second connection to the test's database."""
-    with psycopg.connect(db_url, autocommit=True) as connection:
-        yield connection
 
 
 def test_undone_records_leave_the_active_set(conn: Connection) -> None:

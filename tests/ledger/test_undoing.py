@@ -1,6 +1,5 @@
 """Around a rollback: what it would do, replacing a file in one commit, and keeping an undone file out."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -32,13 +31,6 @@ from ledger_steps import (
     value,
 )
 from psycopg.rows import dict_row
-
-
-@pytest.fixture
-def other(db_url: str) -> Iterator[Connection]:
-    """Yield a second connection to the test's database."""
-    with psycopg.connect(db_url, autocommit=True) as connection:
-        yield connection
 
 
 def preview(conn: Connection, run_id: UUID) -> dict[str, Any]:
