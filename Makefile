@@ -4,10 +4,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
+COMPILED := hatch_build.py plaintiff_moat/ledger/binary_copy.c
 
 .PHONY: demo test test-slow fuzz test-faults test-matrix snapshot bench bench-growth pgbouncer lint lint-sql types clean
 
-.venv/.installed: pyproject.toml
+.venv/.installed: pyproject.toml $(COMPILED)
 	$(PYTHON) -m venv .venv || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
@@ -64,7 +65,7 @@ bench-growth: .venv/bench/.installed  ## How cost grows with records, runs and c
 	.venv/bench/bin/python benchmarks/growth.py --sizes $(SIZES) --runs $(RUNS) --seed $(SEED)
 	.venv/bench/bin/python benchmarks/page.py
 
-.venv/bench/.installed: pyproject.toml
+.venv/bench/.installed: pyproject.toml $(COMPILED)
 	mkdir -p .venv
 	$(PYTHON) -m venv .venv/bench || ($(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet .venv/bench)
 	.venv/bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' \
@@ -91,4 +92,4 @@ types: .venv/.installed  ## mypy --strict
 
 clean:
 	-MOAT_HOME=$(DEMO_HOME) $(BIN)/moat db destroy --force
-	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf plaintiff_moat/ledger/libbinary_copy.so .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

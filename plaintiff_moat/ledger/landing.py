@@ -1,13 +1,13 @@
 """Landing: a chunk's frame goes into `landed_rows` in one transaction, or not at all."""
 
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
 from plaintiff_moat.errors import LeaseLost
+from plaintiff_moat.ledger.binary_copy import Kind, binary_copy
 from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.leases import Lease, record_refusal
 from plaintiff_moat.ledger.profiles import ChunkMeasure, note_chunk
@@ -18,7 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = ["land", "landed_chunks"]
 
-_OF_THE_CHUNK = ("import_run_id", "attempt", "chunk_no")
+_OF_THE_CHUNK: Final = ("import_run_id", "attempt", "chunk_no")
+_INTEGERS: Final = ("row_number", "line_start", "line_end", "replays_row")
+_TEXTS: Final = (
+    "plaintiff_name", "firm_name", "contact_name", "contact_email", "contact_phone",
+    "address", "city", "state", "postal_code",
+    "case_reference", "court", "county", "defendant_name", "source_reference",
+    "error_code", "error_message",
+)  # fmt: skip
+KINDS: Final = {
+    **dict.fromkeys(_INTEGERS, Kind.INTEGER),
+    **dict.fromkeys(_TEXTS, Kind.TEXT),
+    "judgment_amount": Kind.NUMERIC,
+    "judgment_date": Kind.DATE,
+    "extra": Kind.JSONB,
+    "dedupe_key": Kind.UUID,
+    "warnings": Kind.TEXT_ARRAY,
+    "raw_payload": Kind.JSONB,
+}
 
 
 class Chunk(Protocol):
@@ -49,14 +66,14 @@ def land(
 
     What it looks like as a whole is kept with it; of a run whose chunks were landed without, no total amount is known.
 
-    `frame` has one row per record, with columns of `landed_rows` from row_number on. Raises LeaseLost, keeps nothing of
-    the chunk, and records the refusal, once the lease is lost.
+    `frame` has one row per record, with columns of `landed_rows` from row_number on, in the forms of their `KINDS`.
+    Raises LeaseLost, keeps nothing of the chunk, and records the refusal, once the lease is lost.
     """
     # the server reads a field of each row of each column that it is sent, and most vendors fill half of them
-    filled = frame.select(column for column in frame if not 0 < frame.height == column.null_count())
+    filled = frame.select(column for column in frame if column.null_count() < frame.height)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*_OF_THE_CHUNK, *filled.columns)))
     statement = sql.SQL(query("copy_landed_rows")).format(columns=columns)
-    encoded = _encoded(filled, f"{lease.run_id},{lease.attempt},{chunk.number},".encode())
+    encoded = binary_copy(filled, KINDS, (lease.run_id, lease.attempt, chunk.number))
     try:
         with domain_errors(), conn.transaction(), conn.cursor() as cursor:
             if _open(cursor, lease, chunk):
@@ -67,14 +84,6 @@ def land(
     except LeaseLost:
         record_refusal(conn, lease, "land")
         raise
-
-
-def _encoded(rows: "pl.DataFrame", beginning: bytes) -> memoryview:
-    """The rows as lines of CSV that all begin so: as part of the line end it costs a tenth of what columns would."""
-    lines = BytesIO()
-    lines.write(beginning)
-    rows.write_csv(lines, include_header=False, line_terminator=f"\n{beginning.decode()}")
-    return lines.getbuffer()[: -len(beginning)]
 
 
 def _open(cursor: psycopg.Cursor[Any], lease: Lease, chunk: Chunk) -> bool:

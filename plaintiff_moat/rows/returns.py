@@ -113,7 +113,7 @@ class Return:
             "line_start",
             given=cell != "",
             run=cell.str.extract(_REFERENCE, 1),
-            row=cell.str.extract(_REFERENCE, 2).cast(pl.Int32),
+            row=cell.str.extract(_REFERENCE, 2).cast(pl.Int64),
         )
         if lines := _lines(referring, pl.col("given") & pl.col("run").is_null()):
             raise BadInput(

@@ -60,14 +60,14 @@ def test_an_export_is_read_as_it_was_written(
     """What was said of the vendor's file holds for its copy too, unless that was saved otherwise."""
     path, copy = tmp_path / "vendor.csv", tmp_path / "copy.csv"
     header = f'"Plaintiff\nName"{delimiter}Amount'  # as a heading of two lines is saved
-    lines = [header, *(f"{name}{delimiter}bad" for name in names), f"Zed{delimiter}1"]
+    lines = [header, *(f"{name}{delimiter}pending" for name in names), f"Zed{delimiter}1"]
     path.write_bytes("\n".join([*lines, ""]).encode(encoding))
     reading = Reading(delimiter=delimiter, encoding=encoding)
     run_id = import_file(path, database, source_system="acme", reading=reading).run_id
     target = BytesIO()
     run = find_run(conn, str(run_id))
     export_rejects(conn, run, target, file=path)
-    text = target.getvalue().decode(encoding).replace("bad", "12.50")
+    text = target.getvalue().decode(encoding).replace("pending", "12.50")
     copy.write_bytes(text.encode(saved_as or encoding))
     assert preview_file(copy, database, replays=run_id).rows_inserted == len(names)
     import_file(copy, database, replays=run_id)
@@ -84,11 +84,11 @@ def test_a_copy_in_another_encoding_is_never_read_in_the_vendors(
     """Every byte is a character in all of them: what is evident is read so, and anything else refused."""
     path, copy = tmp_path / "vendor.csv", tmp_path / "copy.csv"
     names = ["Zo\u00eb Gro\u00df", "J\u00fcrgen M\u00fcller", "B\u00e4rbel"]
-    path.write_bytes("\n".join(["Plaintiff Name,Amount", *(f"{name},bad" for name in names), ""]).encode(vendors))
+    path.write_bytes("\n".join(["Plaintiff Name,Amount", *(f"{name},pending" for name in names), ""]).encode(vendors))
     run_id = import_file(path, database, reading=Reading(encoding=vendors)).run_id
     target = BytesIO()
     export_rejects(conn, find_run(conn, str(run_id)), target, file=path)
-    copy.write_bytes(target.getvalue().decode(vendors).replace("bad", "5").encode(saved_as))
+    copy.write_bytes(target.getvalue().decode(vendors).replace("pending", "5").encode(saved_as))
     if saved_as != "cp1252":
         with pytest.raises(BadInput, match="whose encoding is evident"):
             import_file(copy, database, replays=run_id)

@@ -94,7 +94,7 @@ from (
 ) as asleep
 
 -- name: copy_landed_rows
-copy ingest.landed_rows ({columns}) from stdin (format csv)
+copy ingest.landed_rows ({columns}) from stdin (format binary)
 
 -- name: landed_chunks
 select chunk_no from ingest.v_landed_chunks where import_run_id = %(run_id)s::uuid

@@ -1,0 +1,324 @@
+/* Rows of an Arrow stream as PostgreSQL's binary COPY: what binary_copy.py promises.
+ *
+ * Reads string views, 64-bit integers and structs of them through the Arrow C stream interface. Writes the form that
+ * COPY's documentation gives under "Binary Format"; fields are what the types' receive functions read (uuid_recv,
+ * numeric_recv, date_recv, jsonb_recv, array_recv).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _WIN32
+#define EXPORTED __declspec(dllexport)
+#else
+#define EXPORTED __attribute__((visibility("default")))
+#endif
+
+/* https://arrow.apache.org/docs/format/CDataInterface.html and CStreamInterface.html */
+struct ArrowSchema {
+    const char *format, *name, *metadata;
+    int64_t flags, n_children;
+    struct ArrowSchema **children, *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length, null_count, offset, n_buffers, n_children;
+    const void **buffers;
+    struct ArrowArray **children, *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+/* As binary_copy.py numbers them. */
+enum kind { INTEGER, TEXT, JSONB, UUID, DATE, NUMERIC, TEXT_ARRAY };
+enum fault { NONE, NO_MEMORY, NO_STREAM, OTHER_COLUMNS, MALFORMED };
+
+enum {
+    TEXT_OID = 25,
+    EPOCH = 730120,     /* 2000-01-01, in days after 0000-12-31 */
+    GROUP = 4,          /* decimal digits in one of numeric's */
+    LONGEST_NUMBER = 64, /* more than any that numeric(14,2) holds */
+    OF_A_VALUE = 32     /* more than a value takes beyond three bytes for each of its text, its size included */
+};
+
+struct text {
+    const uint8_t *bytes;
+    int32_t size;
+};
+
+static uint8_t *put16(uint8_t *to, uint16_t value) {
+    to[0] = (uint8_t)(value >> 8);
+    to[1] = (uint8_t)value;
+    return to + 2;
+}
+
+static uint8_t *put32(uint8_t *to, uint32_t value) {
+    to[0] = (uint8_t)(value >> 24);
+    to[1] = (uint8_t)(value >> 16);
+    to[2] = (uint8_t)(value >> 8);
+    to[3] = (uint8_t)value;
+    return to + 4;
+}
+
+static uint8_t *put_bytes(uint8_t *to, const uint8_t *bytes, int32_t size) {
+    memcpy(to, bytes, (size_t)size);
+    return to + size;
+}
+
+static bool is_valid(const struct ArrowArray *array, int64_t row) {
+    const uint8_t *bits = array->buffers[0];
+    row += array->offset;
+    return !bits || (bits[row >> 3] >> (row & 7) & 1);
+}
+
+/* A view: its size, and either up to twelve bytes or a prefix, the number of a buffer and an offset in it. */
+static struct text text_at(const struct ArrowArray *array, int64_t row) {
+    const uint8_t *view = (const uint8_t *)array->buffers[1] + 16 * (row + array->offset);
+    int32_t size, buffer, offset;
+    memcpy(&size, view, 4);
+    if (size <= 12) return (struct text){view + 4, size};
+    memcpy(&buffer, view + 8, 4);
+    memcpy(&offset, view + 12, 4);
+    return (struct text){(const uint8_t *)array->buffers[2 + buffer] + offset, size};
+}
+
+static bool is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
+
+static int hexadecimal(uint8_t byte) {
+    if (is_digit(byte)) return byte - '0';
+    if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
+    return -1;
+}
+
+/* Each of these writes a value behind the four bytes of its size, and gives its end; NULL where the text is malformed. */
+
+static uint8_t *put_uuid(uint8_t *to, struct text text) {
+    if (text.size != 32) return NULL;
+    for (int at = 0; at < 32; at += 2) {
+        int high = hexadecimal(text.bytes[at]), low = hexadecimal(text.bytes[at + 1]);
+        if (high < 0 || low < 0) return NULL;
+        *to++ = (uint8_t)(high << 4 | low);
+    }
+    return to;
+}
+
+static int number(const uint8_t *digits, int count) {
+    int value = 0;
+    while (count--) {
+        if (!is_digit(*digits)) return -1;
+        value = 10 * value + *digits++ - '0';
+    }
+    return value;
+}
+
+/* YYYY-MM-DD of the Gregorian calendar, as days since 2000-01-01. */
+static uint8_t *put_date(uint8_t *to, struct text text) {
+    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+    if (text.size != 10 || text.bytes[4] != '-' || text.bytes[7] != '-') return NULL;
+    int year = number(text.bytes, 4), month = number(text.bytes + 5, 2), day = number(text.bytes + 8, 2);
+    if (year < 1 || month < 1 || month > 12 || day < 1) return NULL;
+    bool leaps = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (day > before[month] - before[month - 1] + (leaps && month == 2)) return NULL;
+    int past = year - 1;
+    int days = 365 * past + past / 4 - past / 100 + past / 400 + before[month - 1] + (leaps && month > 2) + day;
+    return put32(to, (uint32_t)(days - EPOCH));
+}
+
+/* Digits, and after a point more of them: in groups of four around the point, the first and the last filled up. */
+static uint8_t *put_numeric(uint8_t *to, struct text text) {
+    int32_t whole = 0, size = text.size;
+    while (whole < size && is_digit(text.bytes[whole])) whole++;
+    int32_t scale = size - whole - (whole < size);
+    if (whole == 0 || size > LONGEST_NUMBER || (whole < size && (text.bytes[whole] != '.' || scale == 0))) return NULL;
+    int32_t groups = (whole + GROUP - 1) / GROUP;
+    int32_t fraction = (scale + GROUP - 1) / GROUP;
+    to = put16(to, (uint16_t)(groups + fraction));
+    to = put16(to, (uint16_t)(groups - 1));
+    to = put16(to, 0);
+    to = put16(to, (uint16_t)scale);
+    const uint8_t *next = text.bytes;
+    for (int32_t group = 0; group < groups; group++) {
+        int count = group ? GROUP : whole - GROUP * (groups - 1);
+        to = put16(to, (uint16_t)number(next, count));
+        next += count;
+    }
+    next++;
+    for (int32_t left = scale; left > 0; left -= GROUP) {
+        int value = 0;
+        for (int at = 0; at < GROUP; at++) {
+            value *= 10;
+            if (at >= left) continue;
+            if (!is_digit(*next)) return NULL;
+            value += *next++ - '0';
+        }
+        to = put16(to, (uint16_t)value);
+    }
+    return to;
+}
+
+/* {ONE,OTHER}: no quotes, no escapes, no empty element. */
+static uint8_t *put_text_array(uint8_t *to, struct text text) {
+    if (text.size < 2 || text.bytes[0] != '{' || text.bytes[text.size - 1] != '}') return NULL;
+    const uint8_t *element = text.bytes + 1, *end = text.bytes + text.size - 1;
+    bool is_empty = element == end;
+    to = put32(to, is_empty ? 0 : 1);
+    to = put32(to, 0);
+    to = put32(to, TEXT_OID);
+    if (is_empty) return to;
+    uint8_t *count_at = to;
+    uint32_t count = 0;
+    to = put32(to + 4, 1);
+    for (const uint8_t *at = element; at <= end; at++) {
+        if (at < end && *at != ',') {
+            if (*at == '"' || *at == '\\' || *at == '{' || *at == '}' || *at == ' ') return NULL;
+            continue;
+        }
+        if (at == element) return NULL;
+        to = put32(to, (uint32_t)(at - element));
+        to = put_bytes(to, element, (int32_t)(at - element));
+        element = at + 1;
+        count++;
+    }
+    put32(count_at, count);
+    return to;
+}
+
+static uint8_t *put_value(uint8_t *to, enum kind kind, struct text text) {
+    switch (kind) {
+    case TEXT: return put_bytes(to, text.bytes, text.size);
+    case JSONB: *to = 1; return put_bytes(to + 1, text.bytes, text.size);
+    case UUID: return put_uuid(to, text);
+    case DATE: return put_date(to, text);
+    case NUMERIC: return put_numeric(to, text);
+    case TEXT_ARRAY: return put_text_array(to, text);
+    default: return NULL;
+    }
+}
+
+/* Output that grows by what an array can need at most, so that nothing is checked while its rows are written. */
+struct output {
+    uint8_t *bytes;
+    size_t size, capacity;
+};
+
+static bool reserve(struct output *out, size_t more) {
+    if (more <= out->capacity - out->size) return true;
+    uint8_t *grown = realloc(out->bytes, out->size + more);
+    if (!grown) return false;
+    out->bytes = grown;
+    out->capacity = out->size + more;
+    return true;
+}
+
+static size_t most_bytes(const struct ArrowArray *rows, const int32_t *kinds, size_t of_each_row) {
+    size_t most = (size_t)rows->length * (2 + of_each_row + (size_t)rows->n_children * OF_A_VALUE);
+    for (int64_t column = 0; column < rows->n_children; column++) {
+        if (kinds[column] == INTEGER) continue;
+        for (int64_t row = 0; row < rows->length; row++) {
+            const struct ArrowArray *cells = rows->children[column];
+            if (!is_valid(cells, row + rows->offset)) continue;
+            size_t size = (size_t)text_at(cells, row + rows->offset).size;
+            most += kinds[column] == TEXT_ARRAY ? 3 * size : size;
+        }
+    }
+    return most;
+}
+
+struct place {
+    int64_t row, column;
+};
+
+static enum fault write_rows(
+    struct output *out, const struct ArrowArray *rows, const int32_t *kinds, struct text beginning, struct place *place
+) {
+    uint8_t *to = out->bytes + out->size;
+    for (int64_t row = rows->offset; row < rows->offset + rows->length; row++, place->row++) {
+        to = put_bytes(to, beginning.bytes, beginning.size);
+        for (int64_t column = 0; column < rows->n_children; column++) {
+            const struct ArrowArray *cells = rows->children[column];
+            if (!is_valid(cells, row)) {
+                to = put32(to, UINT32_MAX);
+                continue;
+            }
+            uint8_t *end;
+            if (kinds[column] == INTEGER) {
+                int64_t value = ((const int64_t *)cells->buffers[1])[row + cells->offset];
+                end = value == (int32_t)value ? put32(to + 4, (uint32_t)value) : NULL;
+            } else {
+                end = put_value(to + 4, (enum kind)kinds[column], text_at(cells, row));
+            }
+            if (!end) {
+                place->column = column;
+                return MALFORMED;
+            }
+            put32(to, (uint32_t)(end - to - 4));
+            to = end;
+        }
+    }
+    out->size = (size_t)(to - out->bytes);
+    return NONE;
+}
+
+static bool has_columns(struct ArrowArrayStream *stream, const int32_t *kinds, int64_t columns) {
+    struct ArrowSchema schema;
+    if (stream->get_schema(stream, &schema)) return false;
+    bool has = strcmp(schema.format, "+s") == 0 && schema.n_children == columns;
+    for (int64_t column = 0; has && column < columns; column++)
+        has = strcmp(schema.children[column]->format, kinds[column] == INTEGER ? "l" : "vu") == 0;
+    schema.release(&schema);
+    return has;
+}
+
+/* Consumes the stream. Each row begins with `beginning`: the number of its fields and the first of them. The bytes are
+ * the caller's, to be given back with moat_free; at a fault there are none. */
+EXPORTED enum fault moat_binary_copy(
+    struct ArrowArrayStream *stream,
+    const int32_t *kinds,
+    int64_t columns,
+    const uint8_t *beginning,
+    int32_t beginning_size,
+    uint8_t **bytes,
+    int64_t *size,
+    struct place *place
+) {
+    static const uint8_t header[19] = "PGCOPY\n\377\r\n";
+    struct output out = {NULL, 0, 0};
+    enum fault fault = has_columns(stream, kinds, columns) ? NONE : OTHER_COLUMNS;
+    if (!fault && !reserve(&out, sizeof header + 2)) fault = NO_MEMORY;
+    if (!fault) {
+        memcpy(out.bytes, header, sizeof header);
+        out.size = sizeof header;
+    }
+    while (!fault) {
+        struct ArrowArray rows;
+        if (stream->get_next(stream, &rows)) fault = NO_STREAM;
+        else if (!rows.release) break;
+        else {
+            fault = reserve(&out, most_bytes(&rows, kinds, (size_t)beginning_size) + 2)
+                ? write_rows(&out, &rows, kinds, (struct text){beginning, beginning_size}, place)
+                : NO_MEMORY;
+            rows.release(&rows);
+        }
+    }
+    if (fault) {
+        free(out.bytes);
+        return fault;
+    }
+    put16(out.bytes + out.size, UINT16_MAX);
+    *bytes = out.bytes;
+    *size = (int64_t)out.size + 2;
+    return NONE;
+}
+
+EXPORTED void moat_free(void *bytes) { free(bytes); }

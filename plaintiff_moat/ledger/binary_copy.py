@@ -1,0 +1,107 @@
+"""Rows of a frame in the form of PostgreSQL's binary COPY, which costs the server a third less than text.
+
+A million records have twenty million fields, and the form is exact to the byte: binary_copy.c writes it, which is
+compiled when the package is installed.
+"""
+
+import ctypes
+import weakref
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Kind", "binary_copy"]
+
+
+class Kind(IntEnum):
+    """The type of a column of the table, and in what form a frame has its values."""
+
+    INTEGER = 0  # Int64, within 32 bits
+    TEXT = 1  # and all others are String: for text any
+    JSONB = 2  # one JSON value
+    UUID = 3  # 32 hex digits in lower case
+    DATE = 4  # YYYY-MM-DD
+    NUMERIC = 5  # at most 64 digits, perhaps with a point among them: no sign, no exponent
+    TEXT_ARRAY = 6  # {ONE,OTHER}: elements that need no quotes
+
+
+class _Fault(IntEnum):
+    NONE = 0
+    NO_MEMORY = 1
+    NO_STREAM = 2
+    OTHER_COLUMNS = 3
+    MALFORMED = 4
+
+
+class _Place(ctypes.Structure):
+    _fields_ = (("row", ctypes.c_int64), ("column", ctypes.c_int64))
+
+
+def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequence[UUID | int]) -> memoryview:
+    """Give the rows as what `COPY table (…) FROM STDIN (FORMAT binary)` reads.
+
+    `beginning` are values that all rows have, of the columns before those of the frame. Raises ValueError for a column
+    of another data type or a value in another form than its kind's; a value is never part of the message.
+    """
+    fields = b"".join(map(_field, beginning))
+    of_each_row = (len(beginning) + rows.width).to_bytes(2, "big") + fields
+    of_columns = (ctypes.c_int32 * rows.width)(*(kinds[column] for column in rows.columns))
+    capsule = rows.__arrow_c_stream__()
+    bytes_, size, place = ctypes.c_void_p(), ctypes.c_int64(), _Place()
+    fault = _LIBRARY.moat_binary_copy(
+        _POINTER_OF(capsule, b"arrow_array_stream"),
+        of_columns,
+        rows.width,
+        of_each_row,
+        len(of_each_row),
+        ctypes.byref(bytes_),
+        ctypes.byref(size),
+        ctypes.byref(place),
+    )
+    if fault == _Fault.NO_MEMORY:
+        raise MemoryError
+    if fault == _Fault.MALFORMED:
+        column = rows.columns[place.column]
+        raise ValueError(f"row {place.row} of {column} is not written as {kinds[column].name} is")
+    if fault:
+        raise ValueError(f"expected columns of Int64 and String by their kinds, found {rows.dtypes}")
+    written = (ctypes.c_char * size.value).from_address(bytes_.value or 0)
+    weakref.finalize(written, _LIBRARY.moat_free, bytes_.value)
+    return memoryview(written).cast("B")
+
+
+def _field(value: UUID | int) -> bytes:
+    content = value.bytes if isinstance(value, UUID) else value.to_bytes(4, "big")
+    return len(content).to_bytes(4, "big") + content
+
+
+def _loaded() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(str(Path(__file__).with_name("libbinary_copy.so")))
+    except OSError as fault:
+        raise ImportError("binary_copy.c is not compiled; install the package: pip install .") from fault
+    library.moat_binary_copy.argtypes = (
+        ctypes.c_void_p,
+        ctypes.POINTER(ctypes.c_int32),
+        ctypes.c_int64,
+        ctypes.c_char_p,
+        ctypes.c_int32,
+        ctypes.POINTER(ctypes.c_void_p),
+        ctypes.POINTER(ctypes.c_int64),
+        ctypes.POINTER(_Place),
+    )
+    library.moat_binary_copy.restype = ctypes.c_int
+    library.moat_free.argtypes = (ctypes.c_void_p,)
+    library.moat_free.restype = None
+    return library
+
+
+_LIBRARY: Final = _loaded()
+_POINTER_OF: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
