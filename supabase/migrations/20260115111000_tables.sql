@@ -290,6 +290,8 @@ create table ingest.early_keys (
     import_run_id uuid not null,
     chunks integer not null,
     records integer not null,
+    landed integer not null,
+    rejected integer not null,
     taken integer not null,
     constraint early_keys_pkey primary key (import_run_id)
 );
@@ -299,5 +301,7 @@ comment on table ingest.early_keys is
     ' a row or not at all.';
 comment on column ingest.early_keys.import_run_id is 'The run.';
 comment on column ingest.early_keys.chunks is 'How many chunks, from the first on, have been looked at.';
-comment on column ingest.early_keys.records is 'How many records these hold.';
+comment on column ingest.early_keys.records is 'How many records these hold, as announced.';
+comment on column ingest.early_keys.landed is 'How many of them were counted among the landed rows.';
+comment on column ingest.early_keys.rejected is 'How many of these are rejects.';
 comment on column ingest.early_keys.taken is 'How many keys of these the run was given.';

@@ -129,6 +129,22 @@ comment on function ingest._take_keys(uuid) is
     'Gives the run every key of its valid records that nobody holds, the first record of the file winning; how many,'
     ' those that were taken early in this transaction included.';
 
+create function ingest._count_rows(p_run_id uuid, p_first_row integer, p_last_row integer)
+returns table (landed integer, rejected integer)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select count(*)::integer, count(l.error_code)::integer
+    from ingest.landed_rows as l
+    where l.import_run_id = p_run_id
+        and l.row_number between p_first_row and p_last_row
+$$;
+
+comment on function ingest._count_rows(uuid, integer, integer) is
+    'Counts the landed rows of this range of a run, and the rejects among them.';
+
 -- Of a large file a fourth of the time is the publication, most of it the insertion of keys by one session. It may begin
 -- before the last chunks are landed, in the transaction that is going to publish the run, or to keep nothing.
 create function ingest.take_keys_early(p_run_id uuid, p_worker_id text, p_attempt integer)
@@ -158,7 +174,7 @@ begin
 
     select * into v_early from ingest.early_keys as e where e.import_run_id = p_run_id;
     if not found then
-        v_early := row(p_run_id, 0, 0, 0);
+        v_early := row(p_run_id, 0, 0, 0, 0, 0);
     end if;
     select count(*)::integer as chunks, sum(prefix.records)::integer as records
     into v_next
@@ -186,15 +202,20 @@ begin
     ) as prefix
     where prefix.is_whole;
     if v_next.chunks > 0 then
-        insert into ingest.early_keys (import_run_id, chunks, records, taken)
+        insert into ingest.early_keys (import_run_id, chunks, records, landed, rejected, taken)
         select
             p_run_id,
             v_early.chunks + v_next.chunks,
             v_early.records + v_next.records,
+            v_early.landed + counted.landed,
+            v_early.rejected + counted.rejected,
             v_early.taken + ingest._take_fresh_keys(p_run_id, v_early.records + 1, v_early.records + v_next.records)
+        from ingest._count_rows(p_run_id, v_early.records + 1, v_early.records + v_next.records) as counted
         on conflict (import_run_id) do update
         set chunks = excluded.chunks,
             records = excluded.records,
+            landed = excluded.landed,
+            rejected = excluded.rejected,
             taken = excluded.taken;
     end if;
     return v_early.chunks + v_next.chunks;
@@ -261,15 +282,20 @@ as $$
         from placed
     ),
     recounted as (
-        select count(*) as landed, count(l.error_code) as rejected
-        from ingest.landed_rows as l
-        where l.import_run_id = p_run_id
+        select
+            coalesce(early.landed, 0) + others.landed as landed,
+            coalesce(early.rejected, 0) + others.rejected as rejected
+        from (select p_run_id as import_run_id) as run
+        left join ingest.early_keys as early using (import_run_id)
+        cross join lateral ingest._count_rows(p_run_id, coalesce(early.records, 0) + 1, 2147483647) as others
     )
     select row(recounted.landed, recounted.rejected, chunks.fit and chunks.records = recounted.landed)::ingest.landed_counts
     from recounted, chunks
 $$;
 
-comment on function ingest._count_landed(uuid) is 'Recounts the landed rows of a run and proves that its chunks tile the file.';
+comment on function ingest._count_landed(uuid) is
+    'Recounts the landed rows of a run, each once: those whose keys this transaction took early were counted then. Proves'
+    ' that its chunks tile the file.';
 
 create function ingest._complete(p_run_id uuid, p_fetched integer, p_inserted integer, p_errored integer)
 returns void

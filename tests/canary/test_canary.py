@@ -215,7 +215,7 @@ with connect(resolve()) as conn:
     chunk = delivery.scan.chunks[0]
     rows = delivery.rows(chunk)
     other = replace(chunk, number=1)
-    for landed, frame in ((chunk, rows.with_columns(judgment_amount=rows["court"])), (chunk, rows), (other, rows)):
+    for landed, frame in ((chunk, rows.with_columns(extra=rows["court"])), (chunk, rows), (other, rows)):
         try:
             land(conn, client.lease(claim.run_id), landed, frame)
         except Exception:
@@ -225,7 +225,7 @@ with connect(resolve()) as conn:
 
 
 def test_a_program_that_lands_rows_twice_does_not_tell(scene: Scene) -> None:
-    """A value that is no number, rows that are there already, an error that nobody catches, with `install()` alone."""
+    """A value that is no JSON, rows that are there already, an error that nobody catches, with `install()` alone."""
     assert scene.moat(str(scene.file()), python=("-c", LAND_TWICE)) == 1
     assert [state for state in ("22P02", "23505", "23502") if state not in scene.said("stderr")] == []
     assert scene.leaks() == {}

@@ -80,7 +80,7 @@ def _chunk(delivery: Delivery, number: int) -> tuple[Chunk, pl.DataFrame]:
     )
     rows: list[dict[str, Any]] = []
     for row, name in enumerate(names, first):
-        key = None if name is None else str(uuid5(_NAMESPACE, f"{delivery.source_system}/{name}"))
+        key = None if name is None else uuid5(_NAMESPACE, f"{delivery.source_system}/{name}").hex
         reject = {"error_code": "MISSING_NAME", "raw_payload": "{}"} if name is None else {}
         place = {"row_number": row, "line_start": row + 1, "line_end": row + 1, "warnings": "{}"}
         rows.append(dict.fromkeys(LANDING_COLUMNS) | place | reject | {"plaintiff_name": name, "dedupe_key": key})
