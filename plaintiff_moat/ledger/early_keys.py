@@ -22,9 +22,9 @@ __all__ = ["EarlyKeys"]
 
 # Fewer are published in the time that a connection takes.
 _FEWEST_CHUNKS: Final = 8
-# What a publication takes. Whoever publishes of the same source system waits for it: begun so long before the landing
-# ends it is over no later than it would be, and is waited for about as long.
-SECONDS_OF_A_RECORD: Final = 5e-6
+# What a publication takes beside a landing. Whoever publishes of the same source system waits for it: begun so long
+# before the landing ends, it is over soon after.
+SECONDS_OF_A_RECORD: Final = 6e-6
 _CANCELLATION_SECONDS: Final = 5.0
 
 _Answer = TypeVar("_Answer")
@@ -66,10 +66,15 @@ class EarlyKeys:
             self._roll_back()
 
     def landed(self, chunks: int) -> None:
-        """Says how many chunks are landed by now, at first before one lands. Their keys are taken if it is time."""
+        """Says how many chunks are landed by now, at first before one lands. Their keys are taken if it is time.
+
+        Once begun it goes on with each chunk: the session may not be idle for long.
+        """
         self._landed = chunks
-        is_busy = self._taking is not None and not self._taking.done()
-        if not self._is_over and not is_busy and self._is_due(time.monotonic()):
+        if self._is_over:
+            return
+        goes_on = self._is_due(time.monotonic()) if self._taking is None else self._taking.done()
+        if goes_on:
             self._taking = self._thread.submit(self._take)
 
     def _is_due(self, now: float) -> bool:

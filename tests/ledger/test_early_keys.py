@@ -243,6 +243,42 @@ def test_an_import_publishes_what_it_took_early(
     assert reconcile(conn, summary.run_id)[0]
 
 
+def test_once_begun_it_goes_on(
+    small_chunks: None,  # noqa: ARG001 - a setting
+    monkeypatch: pytest.MonkeyPatch,
+    conn: Connection,
+    database: Database,
+    csv_file: CsvFile,
+) -> None:
+    """However slow the landing gets: the transaction would be ended where it is idle for long."""
+    due, publish, chunks = iter([False, True]), EarlyKeys.publish, list[int]()
+    monkeypatch.setattr(EarlyKeys, "_is_due", lambda *_: next(due, False))
+
+    def told(self: EarlyKeys, operation: Callable[[psycopg.Connection], object]) -> object:
+        def looking(held: psycopg.Connection) -> object:
+            chunks.append(value(held, "select chunks from ingest.early_keys"))
+            return operation(held)
+
+        return publish(self, looking)
+
+    monkeypatch.setattr(EarlyKeys, "publish", told)
+    landed = []
+
+    def wait_for_keys(progress: Progress) -> None:
+        landed.append(progress)
+        while len(landed) > 1 and not value(
+            conn,
+            """select count(*) from pg_stat_activity as a where a.datname = current_database()
+            and a.state = 'idle in transaction' and position('take_keys_early' in a.query) > 0""",
+        ):
+            pass
+
+    path = csv_file("week.csv", (f"plaintiff{number:03}" for number in range(80)))
+    assert import_file(path, database, source_system=SYSTEM, on_progress=wait_for_keys).rows_inserted == 80
+    assert len(chunks) == 1
+    assert chunks[0] > len(landed) - 2
+
+
 @pytest.mark.usefixtures("always_early")
 def test_an_import_outlives_the_session_that_takes_keys(
     conn: Connection, database: Database, csv_file: CsvFile
