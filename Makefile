@@ -56,14 +56,18 @@ SIZES ?= 10000,100000,1000000,10000000
 RUNS ?= 100,1000,10000
 
 bench: .venv/bench/.installed  ## The moat beside other ways of taking a file in: RECORDS, ROUNDS, SEED, ONLY
+	-@$(MAKE) --no-print-directory .venv/pgloader/pgloader
 	.venv/bench/bin/python -m compileall -q plaintiff_moat  # as an installation does
-	.venv/bench/bin/python benchmarks/ingestion.py --records $(RECORDS) --rounds $(ROUNDS) --seed $(SEED) --only $(ONLY)
+	PATH="$(CURDIR)/.venv/pgloader:$$PATH" .venv/bench/bin/python benchmarks/ingestion.py --records $(RECORDS) --rounds $(ROUNDS) --seed $(SEED) --only $(ONLY)
 	.venv/bench/bin/python benchmarks/page.py
 
 bench-growth: .venv/bench/.installed  ## How cost grows with records, runs and claimers: SIZES, RUNS, SEED
 	.venv/bench/bin/python -m compileall -q plaintiff_moat  # as an installation does
 	.venv/bench/bin/python benchmarks/growth.py --sizes $(SIZES) --runs $(RUNS) --seed $(SEED)
 	.venv/bench/bin/python benchmarks/page.py
+
+.venv/pgloader/pgloader: scripts/get_pgloader.sh scripts/get_debian.sh | .venv/bench/.installed
+	sh $< $(@D)
 
 .venv/bench/.installed: pyproject.toml $(COMPILED)
 	mkdir -p .venv
