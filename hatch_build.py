@@ -3,25 +3,28 @@
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from packaging.tags import platform_tags
 
 SOURCE = Path("plaintiff_moat", "ledger", "binary_copy.c")
 LIBRARY = SOURCE.with_name("libbinary_copy.so")
-FLAGS = ("-std=c11", "-O2", "-mcpu=baseline", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fvisibility=hidden")
+FLAGS = (
+    "-std=c11", "-O2", "-s", "-mcpu=baseline", "-fvisibility=hidden",
+    "-Wall", "-Wextra", "-Wconversion", "-Werror",
+)  # fmt: skip
 
 
 class Compiled(BuildHookInterface):
     """The library lies beside its source, in a checkout as in a wheel, and is loaded by its path on every platform."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - the interface's
-        """Compile; what runs meanwhile keeps the library that it has loaded."""
+        """Compile, in a folder that is no part of the package whatever becomes of it."""
         library = Path(self.root, LIBRARY)
-        with TemporaryDirectory(dir=library.parent) as folder:
+        with TemporaryDirectory(prefix=".compiling-", dir=library.parent) as folder:
             compiled = Path(folder, library.name)
             caches = {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}
             command = (sys.executable, "-m", "ziglang", "cc", *FLAGS, "-shared", "-fPIC", "-o", compiled, SOURCE)
@@ -29,4 +32,9 @@ class Compiled(BuildHookInterface):
             compiled.replace(library)
         build_data["artifacts"].append(LIBRARY.as_posix())
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        build_data["tag"] = f"py3-none-{_platform()}"
+
+
+def _platform() -> str:
+    """The first of the machine's tags, but that of no policy: what is compiled here may need what only is here."""
+    return next(tag for tag in platform_tags() if "linux_" not in tag or tag.startswith("linux_"))

@@ -52,6 +52,7 @@ enum {
     OF_A_VALUE = 32     /* more than a value takes beyond three bytes for each of its text, its size included */
 };
 
+/* Less than 2 GiB, as Arrow has it. */
 struct text {
     const uint8_t *bytes;
     int32_t size;
@@ -85,7 +86,8 @@ static bool is_valid(const struct ArrowArray *array, int64_t row) {
 /* A view: its size, and either up to twelve bytes or a prefix, the number of a buffer and an offset in it. */
 static struct text text_at(const struct ArrowArray *array, int64_t row) {
     const uint8_t *view = (const uint8_t *)array->buffers[1] + 16 * (row + array->offset);
-    int32_t size, buffer, offset;
+    int32_t size;
+    uint32_t buffer, offset;
     memcpy(&size, view, 4);
     if (size <= 12) return (struct text){view + 4, size};
     memcpy(&buffer, view + 8, 4);
@@ -153,7 +155,7 @@ static uint8_t *put_numeric(uint8_t *to, struct text text) {
         to = put16(to, (uint16_t)number(next, count));
         next += count;
     }
-    next++;
+    if (scale) next++;
     for (int32_t left = scale; left > 0; left -= GROUP) {
         int value = 0;
         for (int at = 0; at < GROUP; at++) {
@@ -280,7 +282,7 @@ static bool has_columns(struct ArrowArrayStream *stream, const int32_t *kinds, i
     return has;
 }
 
-/* Consumes the stream. Each row begins with `beginning`: the number of its fields and the first of them. The bytes are
+/* Reads the stream to its end. Each row begins with `beginning`: the number of its fields and the first of them. The bytes are
  * the caller's, to be given back with moat_free; at a fault there are none. */
 EXPORTED enum fault moat_binary_copy(
     struct ArrowArrayStream *stream,

@@ -68,15 +68,19 @@ def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequ
     if fault == _Fault.MALFORMED:
         column = rows.columns[place.column]
         raise ValueError(f"row {place.row} of {column} is not written as {kinds[column].name} is")
+    if fault == _Fault.OTHER_COLUMNS:
+        found = ", ".join(str(dtype.base_type()) for dtype in rows.dtypes)
+        raise ValueError(f"expected columns of Int64 and String by their kinds, found {found}")
     if fault:
-        raise ValueError(f"expected columns of Int64 and String by their kinds, found {rows.dtypes}")
+        raise RuntimeError("polars gave no Arrow stream of the rows")
     written = (ctypes.c_char * size.value).from_address(bytes_.value or 0)
-    weakref.finalize(written, _LIBRARY.moat_free, bytes_.value)
-    return memoryview(written).cast("B")
+    # not at the interpreter's exit too: a thread may still be sending
+    weakref.finalize(written, _LIBRARY.moat_free, bytes_.value).atexit = False
+    return memoryview(written).cast("B").toreadonly()
 
 
 def _field(value: UUID | int) -> bytes:
-    content = value.bytes if isinstance(value, UUID) else value.to_bytes(4, "big")
+    content = value.bytes if isinstance(value, UUID) else value.to_bytes(4, "big", signed=True)
     return len(content).to_bytes(4, "big") + content
 
 
