@@ -22,7 +22,7 @@ class Kind(IntEnum):
     """The type of a column of the table, and in what form a frame has its values."""
 
     INTEGER = 0  # Int64, within 32 bits
-    TEXT = 1  # and all others are String: for text any
+    TEXT = 1  # String, as are all that follow
     JSONB = 2  # one JSON value
     UUID = 3  # 32 hex digits in lower case
     DATE = 4  # YYYY-MM-DD

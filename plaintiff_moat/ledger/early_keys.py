@@ -1,7 +1,7 @@
 """A publication that begins before the last chunks are landed.
 
 The keys of a large file are a fourth of its time, and one session of the server inserts them. In the transaction that
-is going to publish the run they are taken as chunks land, so that the two go side by side.
+is going to publish the run they are taken, and the records recounted, as chunks land: the two go side by side.
 """
 
 import time

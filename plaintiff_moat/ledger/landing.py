@@ -16,7 +16,7 @@ from plaintiff_moat.ledger.queries import query
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["land", "landed_chunks"]
+__all__ = ["KINDS", "land", "landed_chunks"]
 
 _OF_THE_CHUNK: Final = ("import_run_id", "attempt", "chunk_no")
 _INTEGERS: Final = ("row_number", "line_start", "line_end", "replays_row")
@@ -26,6 +26,7 @@ _TEXTS: Final = (
     "case_reference", "court", "county", "defendant_name", "source_reference",
     "error_code", "error_message",
 )  # fmt: skip
+# What each column of landed_rows is, and so in what form `land` takes it.
 KINDS: Final = {
     **dict.fromkeys(_INTEGERS, Kind.INTEGER),
     **dict.fromkeys(_TEXTS, Kind.TEXT),

@@ -7,7 +7,7 @@ written as the name of its plaintiff, which is its identity too, or as None, whi
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -332,8 +332,16 @@ def _contents(conn: Connection) -> dict[str, list[str]]:
 
 def until_blocked(conn: Connection, waiting: Connection) -> None:
     """Return once the other connection waits for a lock."""
-    deadline = time.monotonic() + _PATIENCE
     pid = waiting.info.backend_pid
-    while value(conn, "select wait_event_type from pg_stat_activity where pid = %s", pid) != "Lock":
-        assert time.monotonic() < deadline, "the other connection never had to wait"
+    until(
+        lambda: value(conn, "select wait_event_type from pg_stat_activity where pid = %s", pid) == "Lock",
+        "the other connection waits",
+    )
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Return once it holds; fail where it does not in time."""
+    deadline = time.monotonic() + _PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"in vain until {what}"
         time.sleep(0.01)

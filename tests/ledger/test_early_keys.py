@@ -31,6 +31,7 @@ from ledger_steps import (
     run,
     take_keys_early,
     unchanged,
+    until,
     until_blocked,
     value,
 )
@@ -264,14 +265,18 @@ def test_once_begun_it_goes_on(
     monkeypatch.setattr(EarlyKeys, "publish", told)
     landed = []
 
-    def wait_for_keys(progress: Progress) -> None:
-        landed.append(progress)
-        while len(landed) > 1 and not value(
+    def has_taken_keys() -> bool:
+        asleep = value(
             conn,
             """select count(*) from pg_stat_activity as a where a.datname = current_database()
             and a.state = 'idle in transaction' and position('take_keys_early' in a.query) > 0""",
-        ):
-            pass
+        )
+        return asleep == 1
+
+    def wait_for_keys(progress: Progress) -> None:
+        landed.append(progress)
+        if len(landed) > 1:
+            until(has_taken_keys, "keys are taken")
 
     path = csv_file("week.csv", (f"plaintiff{number:03}" for number in range(80)))
     assert import_file(path, database, source_system=SYSTEM, on_progress=wait_for_keys).rows_inserted == 80
