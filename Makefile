@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO_HOME := $(CURDIR)/.demo
-COMPILED := hatch_build.py plaintiff_moat/ledger/binary_copy.c
+COMPILED := hatch_build.py $(wildcard plaintiff_moat/native/*.[ch])
 
 .PHONY: demo test test-slow fuzz test-faults test-matrix snapshot bench bench-growth pgbouncer lint lint-sql types clean
 
@@ -96,4 +96,4 @@ types: .venv/.installed  ## mypy --strict
 
 clean:
 	-MOAT_HOME=$(DEMO_HOME) $(BIN)/moat db destroy --force
-	rm -rf plaintiff_moat/ledger/libbinary_copy.so .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf plaintiff_moat/native/libmoat.so .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

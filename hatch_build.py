@@ -10,8 +10,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.tags import platform_tags
 
-SOURCE = Path("plaintiff_moat", "ledger", "binary_copy.c")
-LIBRARY = SOURCE.with_name("libbinary_copy.so")
+SOURCES = Path("plaintiff_moat", "native")
+LIBRARY = SOURCES / "libmoat.so"
 FLAGS = (
     "-std=c11", "-O2", "-s", "-mcpu=baseline", "-fvisibility=hidden",
     "-Wall", "-Wextra", "-Wconversion", "-Werror",
@@ -19,15 +19,16 @@ FLAGS = (
 
 
 class Compiled(BuildHookInterface):
-    """The library lies beside its source, in a checkout as in a wheel, and is loaded by its path on every platform."""
+    """The library lies beside its sources, in a checkout as in a wheel, and is loaded by its path on every platform."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - the interface's
         """Compile, in a folder that is no part of the package whatever becomes of it."""
         library = Path(self.root, LIBRARY)
+        sources = sorted(Path(self.root, SOURCES).glob("*.c"))
         with TemporaryDirectory(prefix=".compiling-", dir=library.parent) as folder:
             compiled = Path(folder, library.name)
             caches = {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}
-            command = (sys.executable, "-m", "ziglang", "cc", *FLAGS, "-shared", "-fPIC", "-o", compiled, SOURCE)
+            command = (sys.executable, "-m", "ziglang", "cc", *FLAGS, "-shared", "-fPIC", "-o", compiled, *sources)
             subprocess.run(command, cwd=self.root, env=os.environ | caches, check=True)
             compiled.replace(library)
         build_data["artifacts"].append(LIBRARY.as_posix())

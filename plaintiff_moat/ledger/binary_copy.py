@@ -1,16 +1,16 @@
 """Rows of a frame in the form of PostgreSQL's binary COPY, which costs the server a third less than text.
 
-A million records have twenty million fields, and the form is exact to the byte: binary_copy.c writes it, which is
-compiled when the package is installed.
+A million records have twenty million fields, and the form is exact to the byte: native/binary_copy.c writes it.
 """
 
 import ctypes
 import weakref
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
+
+from plaintiff_moat.native import function, stream_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,8 +53,8 @@ def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequ
     of_columns = (ctypes.c_int32 * rows.width)(*(kinds[column] for column in rows.columns))
     capsule = rows.__arrow_c_stream__()
     bytes_, size, place = ctypes.c_void_p(), ctypes.c_int64(), _Place()
-    fault = _LIBRARY.moat_binary_copy(
-        _POINTER_OF(capsule, b"arrow_array_stream"),
+    fault = _BINARY_COPY(
+        stream_of(capsule),
         of_columns,
         rows.width,
         of_each_row,
@@ -75,7 +75,7 @@ def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequ
         raise RuntimeError("polars gave no Arrow stream of the rows")
     written = (ctypes.c_char * size.value).from_address(bytes_.value or 0)
     # not at the interpreter's exit too: a thread may still be sending
-    weakref.finalize(written, _LIBRARY.moat_free, bytes_.value).atexit = False
+    weakref.finalize(written, _FREE, bytes_.value).atexit = False
     return memoryview(written).cast("B").toreadonly()
 
 
@@ -84,28 +84,16 @@ def _field(value: UUID | int) -> bytes:
     return len(content).to_bytes(4, "big") + content
 
 
-def _loaded() -> ctypes.CDLL:
-    try:
-        library = ctypes.CDLL(str(Path(__file__).with_name("libbinary_copy.so")))
-    except OSError as fault:
-        raise ImportError("binary_copy.c is not compiled; install the package: pip install .") from fault
-    library.moat_binary_copy.argtypes = (
-        ctypes.c_void_p,
-        ctypes.POINTER(ctypes.c_int32),
-        ctypes.c_int64,
-        ctypes.c_char_p,
-        ctypes.c_int32,
-        ctypes.POINTER(ctypes.c_void_p),
-        ctypes.POINTER(ctypes.c_int64),
-        ctypes.POINTER(_Place),
-    )
-    library.moat_binary_copy.restype = ctypes.c_int
-    library.moat_free.argtypes = (ctypes.c_void_p,)
-    library.moat_free.restype = None
-    return library
-
-
-_LIBRARY: Final = _loaded()
-_POINTER_OF: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-    ("PyCapsule_GetPointer", ctypes.pythonapi)
+_BINARY_COPY: Final = function(
+    "moat_binary_copy",
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_int32),
+    ctypes.c_int64,
+    ctypes.c_char_p,
+    ctypes.c_int32,
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.POINTER(ctypes.c_int64),
+    ctypes.POINTER(_Place),
 )
+_FREE: Final = function("moat_free", None, ctypes.c_void_p)

@@ -1,44 +1,12 @@
 /* Rows of an Arrow stream as PostgreSQL's binary COPY: what binary_copy.py promises.
  *
- * Reads string views, 64-bit integers and structs of them through the Arrow C stream interface. Writes the form that
- * COPY's documentation gives under "Binary Format"; fields are what the types' receive functions read (uuid_recv,
- * numeric_recv, date_recv, jsonb_recv, array_recv).
+ * Reads string views, 64-bit integers and structs of them. Writes the form that COPY's documentation gives under
+ * "Binary Format"; fields are what the types' receive functions read (uuid_recv, numeric_recv, date_recv, jsonb_recv,
+ * array_recv).
  */
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-#ifdef _WIN32
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
-
-/* https://arrow.apache.org/docs/format/CDataInterface.html and CStreamInterface.html */
-struct ArrowSchema {
-    const char *format, *name, *metadata;
-    int64_t flags, n_children;
-    struct ArrowSchema **children, *dictionary;
-    void (*release)(struct ArrowSchema *);
-    void *private_data;
-};
-
-struct ArrowArray {
-    int64_t length, null_count, offset, n_buffers, n_children;
-    const void **buffers;
-    struct ArrowArray **children, *dictionary;
-    void (*release)(struct ArrowArray *);
-    void *private_data;
-};
-
-struct ArrowArrayStream {
-    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *);
-    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *);
-    const char *(*get_last_error)(struct ArrowArrayStream *);
-    void (*release)(struct ArrowArrayStream *);
-    void *private_data;
-};
+#include "arrow.h"
 
 /* As binary_copy.py numbers them. */
 enum kind { INTEGER, TEXT, JSONB, UUID, DATE, NUMERIC, TEXT_ARRAY };
@@ -50,12 +18,6 @@ enum {
     GROUP = 4,          /* decimal digits in one of numeric's */
     LONGEST_NUMBER = 64, /* more than any that numeric(14,2) holds */
     OF_A_VALUE = 32     /* more than a value takes beyond three bytes for each of its text, its size included */
-};
-
-/* Less than 2 GiB, as Arrow has it. */
-struct text {
-    const uint8_t *bytes;
-    int32_t size;
 };
 
 static uint8_t *put16(uint8_t *to, uint16_t value) {
@@ -76,26 +38,6 @@ static uint8_t *put_bytes(uint8_t *to, const uint8_t *bytes, int32_t size) {
     memcpy(to, bytes, (size_t)size);
     return to + size;
 }
-
-static bool is_valid(const struct ArrowArray *array, int64_t row) {
-    const uint8_t *bits = array->buffers[0];
-    row += array->offset;
-    return !bits || (bits[row >> 3] >> (row & 7) & 1);
-}
-
-/* A view: its size, and either up to twelve bytes or a prefix, the number of a buffer and an offset in it. */
-static struct text text_at(const struct ArrowArray *array, int64_t row) {
-    const uint8_t *view = (const uint8_t *)array->buffers[1] + 16 * (row + array->offset);
-    int32_t size;
-    uint32_t buffer, offset;
-    memcpy(&size, view, 4);
-    if (size <= 12) return (struct text){view + 4, size};
-    memcpy(&buffer, view + 8, 4);
-    memcpy(&offset, view + 12, 4);
-    return (struct text){(const uint8_t *)array->buffers[2 + buffer] + offset, size};
-}
-
-static bool is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 
 static int hexadecimal(uint8_t byte) {
     if (is_digit(byte)) return byte - '0';

@@ -1,0 +1,66 @@
+/* The Arrow C data and stream interfaces, and how a text is read from an array of string views. */
+#ifndef ARROW_H
+#define ARROW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef _WIN32
+#define EXPORTED __declspec(dllexport)
+#else
+#define EXPORTED __attribute__((visibility("default")))
+#endif
+
+/* https://arrow.apache.org/docs/format/CDataInterface.html and CStreamInterface.html */
+struct ArrowSchema {
+    const char *format, *name, *metadata;
+    int64_t flags, n_children;
+    struct ArrowSchema **children, *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length, null_count, offset, n_buffers, n_children;
+    const void **buffers;
+    struct ArrowArray **children, *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+/* Less than 2 GiB, as Arrow has it. */
+struct text {
+    const uint8_t *bytes;
+    int32_t size;
+};
+
+static inline bool is_valid(const struct ArrowArray *array, int64_t row) {
+    const uint8_t *bits = array->buffers[0];
+    row += array->offset;
+    return !bits || (bits[row >> 3] >> (row & 7) & 1);
+}
+
+/* A view: its size, and either up to twelve bytes or a prefix, the number of a buffer and an offset in it. */
+static inline struct text text_at(const struct ArrowArray *array, int64_t row) {
+    const uint8_t *view = (const uint8_t *)array->buffers[1] + 16 * (row + array->offset);
+    int32_t size;
+    uint32_t buffer, offset;
+    memcpy(&size, view, 4);
+    if (size <= 12) return (struct text){view + 4, size};
+    memcpy(&buffer, view + 8, 4);
+    memcpy(&offset, view + 12, 4);
+    return (struct text){(const uint8_t *)array->buffers[2 + buffer] + offset, size};
+}
+
+static inline bool is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
+
+#endif
