@@ -10,7 +10,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from plaintiff_moat.native import function, stream_of
+from plaintiff_moat.native import function
+from plaintiff_moat.native.arrow import Fault, taker
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,14 +31,6 @@ class Kind(IntEnum):
     TEXT_ARRAY = 6  # {ONE,OTHER}: elements that need no quotes
 
 
-class _Fault(IntEnum):
-    NONE = 0
-    NO_MEMORY = 1
-    NO_STREAM = 2
-    OTHER_COLUMNS = 3
-    MALFORMED = 4
-
-
 class _Place(ctypes.Structure):
     _fields_ = (("row", ctypes.c_int64), ("column", ctypes.c_int64))
 
@@ -51,10 +44,9 @@ def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequ
     fields = b"".join(map(_field, beginning))
     of_each_row = (len(beginning) + rows.width).to_bytes(2, "big") + fields
     of_columns = (ctypes.c_int32 * rows.width)(*(kinds[column] for column in rows.columns))
-    capsule = rows.__arrow_c_stream__()
     bytes_, size, place = ctypes.c_void_p(), ctypes.c_int64(), _Place()
     fault = _BINARY_COPY(
-        stream_of(capsule),
+        rows,
         of_columns,
         rows.width,
         of_each_row,
@@ -63,16 +55,9 @@ def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequ
         ctypes.byref(size),
         ctypes.byref(place),
     )
-    if fault == _Fault.NO_MEMORY:
-        raise MemoryError
-    if fault == _Fault.MALFORMED:
+    if fault == Fault.MALFORMED:
         column = rows.columns[place.column]
         raise ValueError(f"row {place.row} of {column} is not written as {kinds[column].name} is")
-    if fault == _Fault.OTHER_COLUMNS:
-        found = ", ".join(str(dtype.base_type()) for dtype in rows.dtypes)
-        raise ValueError(f"expected columns of Int64 and String by their kinds, found {found}")
-    if fault:
-        raise RuntimeError("polars gave no Arrow stream of the rows")
     written = (ctypes.c_char * size.value).from_address(bytes_.value or 0)
     # not at the interpreter's exit too: a thread may still be sending
     weakref.finalize(written, _FREE, bytes_.value).atexit = False
@@ -84,10 +69,8 @@ def _field(value: UUID | int) -> bytes:
     return len(content).to_bytes(4, "big") + content
 
 
-_BINARY_COPY: Final = function(
+_BINARY_COPY: Final = taker(
     "moat_binary_copy",
-    ctypes.c_int,
-    ctypes.c_void_p,
     ctypes.POINTER(ctypes.c_int32),
     ctypes.c_int64,
     ctypes.c_char_p,

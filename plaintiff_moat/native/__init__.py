@@ -8,7 +8,7 @@ import ctypes
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["function", "stream_of"]
+__all__ = ["function"]
 
 
 def function(name: str, restype: Any, *argtypes: Any) -> Any:
@@ -19,11 +19,6 @@ def function(name: str, restype: Any, *argtypes: Any) -> Any:
     return declared
 
 
-def stream_of(capsule: object) -> int:
-    """Give the address of the Arrow stream in what `__arrow_c_stream__` returns."""
-    return int(_POINTER_OF(capsule, b"arrow_array_stream"))
-
-
 def _loaded() -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(Path(__file__).with_name("libmoat.so")))
@@ -32,6 +27,3 @@ def _loaded() -> ctypes.CDLL:
 
 
 _LIBRARY: Final = _loaded()
-_POINTER_OF: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-    ("PyCapsule_GetPointer", ctypes.pythonapi)
-)

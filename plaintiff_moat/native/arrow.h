@@ -37,6 +37,9 @@ struct ArrowArrayStream {
     void *private_data;
 };
 
+/* What ends a function that takes a stream; as arrow.py numbers them. */
+enum fault { NONE, NO_MEMORY, NO_STREAM, OTHER_COLUMNS, MALFORMED };
+
 /* Less than 2 GiB, as Arrow has it. */
 struct text {
     const uint8_t *bytes;
@@ -50,12 +53,14 @@ static inline bool is_valid(const struct ArrowArray *array, int64_t row) {
 }
 
 /* A view: its size, and either up to twelve bytes or a prefix, the number of a buffer and an offset in it. */
+enum { VIEW = 16, INLINE = 12 };
+
 static inline struct text text_at(const struct ArrowArray *array, int64_t row) {
-    const uint8_t *view = (const uint8_t *)array->buffers[1] + 16 * (row + array->offset);
+    const uint8_t *view = (const uint8_t *)array->buffers[1] + VIEW * (row + array->offset);
     int32_t size;
     uint32_t buffer, offset;
     memcpy(&size, view, 4);
-    if (size <= 12) return (struct text){view + 4, size};
+    if (size <= INLINE) return (struct text){view + 4, size};
     memcpy(&buffer, view + 8, 4);
     memcpy(&offset, view + 12, 4);
     return (struct text){(const uint8_t *)array->buffers[2 + buffer] + offset, size};

@@ -10,7 +10,6 @@
 
 /* As binary_copy.py numbers them. */
 enum kind { INTEGER, TEXT, JSONB, UUID, DATE, NUMERIC, TEXT_ARRAY };
-enum fault { NONE, NO_MEMORY, NO_STREAM, OTHER_COLUMNS, MALFORMED };
 
 enum {
     TEXT_OID = 25,

@@ -35,9 +35,9 @@ _SEPARATORS: Final = """[,;|\t"'\\s]+"""
 def totals_lines(read: pl.DataFrame) -> pl.Series:
     """Tell which records are footers: a label such as `Grand total` or `12 records`, figures, and nothing else.
 
-    `read` has the cells c0, c1, … and `whole`, which is all of them together.
+    `read` has the cells c0, c1, … and the `size` of all of them together.
     """
-    suspects = (read["whole"].str.len_bytes() <= _FOOTER_LIMIT).fill_null(value=False)
+    suspects = read["size"] <= _FOOTER_LIMIT
     verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
     if not suspects.any():
         return verdict

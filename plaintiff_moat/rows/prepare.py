@@ -8,6 +8,7 @@ import polars as pl
 from plaintiff_moat.rows import normalise, payload, warn
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode, message
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, LANDING_COLUMNS
+from plaintiff_moat.rows.contents import contents
 from plaintiff_moat.rows.furniture import totals_lines, with_footers
 from plaintiff_moat.rows.header_rows import repeated_headers, with_headers
 from plaintiff_moat.rows.headers import labels
@@ -62,17 +63,13 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
 
 
 def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
-    """Add the canonical columns as sent but trimmed, and what could be read of amount, date and telephone.
-
-    `whole` is all that a record holds, for the rules that any cell can break.
-    """
-    read = frame.with_columns(whole=pl.concat_str(pl.col("^c[0-9]+$"), ignore_nulls=True))
-    sent = frame.select(pl.col(f"c{at}").alias(column) for column, at in mapping.columns)
-    trimmed = normalise.trimmed(sent, has_marks=normalise.has_marks(read["whole"]))
-    unmapped = [pl.lit(None, pl.String).alias(column) for column in CANONICAL_COLUMNS if column not in sent.columns]
-    read = read.with_columns(*trimmed.get_columns(), *unmapped)
+    """Add the canonical columns as sent but trimmed, what was read of amount, date and telephone, and `contents`."""
+    sent = (normalise.trimmed(frame[f"c{at}"]).alias(column) for column, at in mapping.columns)
+    mapped = {column for column, _ in mapping.columns}
+    unmapped = (pl.lit(None, pl.String).alias(column) for column in CANONICAL_COLUMNS if column not in mapped)
+    read = frame.with_columns(*contents(frame.select("^c[0-9]+$")), *sent, *unmapped)
     return read.with_columns(
-        amount=normalise.amount(pl.col("judgment_amount")),
+        amount=normalise.amounts(read["judgment_amount"]),
         day=normalise.days(read["judgment_date"]),
         phone=e164(read["contact_phone"]),
     )
@@ -105,7 +102,7 @@ def _doubts() -> dict[WarningCode, pl.Expr]:
         WarningCode.EMAIL_SYNTAX: warn.email_doubtful(pl.col("contact_email")),
         WarningCode.PHONE_UNRECOGNISED: pl.col("contact_phone").is_not_null() & pl.col("phone").is_null(),
         WarningCode.STATE_UNKNOWN: warn.state_unknown(pl.col("state")),
-        WarningCode.REDACTED_CELL: warn.redacted(pl.col("whole")),
+        WarningCode.REDACTED_CELL: pl.col("holds_placeholder"),
     }
 
 
@@ -116,11 +113,11 @@ def _rules(names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
     fails = {
         ErrorCode.REPEATED_HEADER: pl.col("is_header"),
         ErrorCode.TOTALS_LINE: pl.col("is_totals"),
-        ErrorCode.NUL_CHARACTER: pl.col("whole").str.contains("\0", literal=True),
-        ErrorCode.RECORD_TOO_LARGE: pl.col("whole").str.len_bytes() > RECORD_LIMIT,
+        ErrorCode.NUL_CHARACTER: pl.col("holds_nul"),
+        ErrorCode.RECORD_TOO_LARGE: pl.col("size") > RECORD_LIMIT,
         ErrorCode.MISSING_PLAINTIFF_NAME: pl.col("is_nameless"),
         ErrorCode.MISSING_IDENTITY: pl.all_horizontal(pl.col(column).is_null() for column in identity),
-        ErrorCode.INVALID_AMOUNT: ~normalise.amount_shaped(pl.when(unread_amount).then("judgment_amount")),
+        ErrorCode.INVALID_AMOUNT: ~normalise.is_amount_shaped(pl.when(unread_amount).then("judgment_amount")),
         ErrorCode.AMOUNT_OUT_OF_RANGE: unread_amount,
         ErrorCode.INVALID_DATE: pl.col("judgment_date").is_not_null() & pl.col("day").is_null(),
     }

@@ -7,7 +7,7 @@ import polars as pl
 from plaintiff_moat.rows.codes import WARNINGS, WarningCode
 from plaintiff_moat.rows.states import STATES
 
-__all__ = ["array_literal", "email_doubtful", "redacted", "state_unknown"]
+__all__ = ["array_literal", "email_doubtful", "state_unknown"]
 
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -34,11 +34,6 @@ def email_doubtful(text: pl.Expr) -> pl.Expr:
 def state_unknown(text: pl.Expr) -> pl.Expr:
     """Doubt what is neither a USPS code nor the name of one, in any case."""
     return ~text.str.to_lowercase().is_in(_STATES.implode())
-
-
-def redacted(text: pl.Expr) -> pl.Expr:
-    """Doubt what holds a placeholder of our own redaction: a reject that came back without what was sent first."""
-    return text.str.contains("_REDACTED]", literal=True)
 
 
 def array_literal(doubts: dict[WarningCode, pl.Expr]) -> pl.Expr:

@@ -1,5 +1,6 @@
 """Amounts and dates: exactly what is written, or nothing."""
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -8,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaintiff_moat.rows.normalise import amount, amount_shaped, days, trimmed
+from plaintiff_moat.rows.normalise import amounts, days, is_amount_shaped, trimmed
 
 
 def read_amount(text):
     """Read one cell."""
-    return pl.Series("text", [text], dtype=pl.String).to_frame().select(amount(pl.col("text"))).item()
+    return amounts(pl.Series([text], dtype=pl.String)).item()
 
 
 def read_day(text):
@@ -50,9 +51,9 @@ def test_what_is_not_money_is_not_read(sent):
 
 def test_an_amount_beyond_the_column_is_money_and_not_read():
     """numeric(14,2) holds twelve digits before the point."""
-    text = pl.Series("text", ["1000000000000", "9" * 60, "1,000,000,000,000.00"]).to_frame()
-    assert text.select(amount_shaped(pl.col("text"))).to_series().to_list() == [True] * 3
-    assert text.select(amount(pl.col("text"))).to_series().to_list() == [None] * 3
+    texts = pl.Series("text", ["1000000000000", "9" * 60, "1,000,000,000,000.00"])
+    assert texts.to_frame().select(is_amount_shaped(pl.col("text"))).to_series().to_list() == [True] * 3
+    assert amounts(texts).to_list() == [None] * 3
 
 
 @given(st.decimals(0, 999_999_999_999, places=2), st.booleans(), st.sampled_from(["", "$", "$ "]))
@@ -98,7 +99,65 @@ def test_every_day_is_read_from_both_forms(day):
     assert date.fromisoformat(iso) == day
 
 
+_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+# ends of what is no white space, in bytes that begin or end as white space does
+_ALIKE = "\x1f\x84\xa1\u200b\u202a\u2060\u3001\ufefe\U00012000"
+
+
 def test_white_space_at_the_ends_is_no_part_of_a_cell():
     """That of Unicode too; inside, and other control characters, it stays."""
-    cells = pl.Series("cell", ["\u2003 a\tb \u00a0\n", " \u3000", "\x1fa\x07", None]).to_frame()
-    assert trimmed(cells, has_marks=False)["cell"].to_list() == ["a\tb", None, "\x1fa\x07", None]
+    cells = pl.Series("cell", ["\u2003 a\tb \u00a0\n", " \u3000", "\x1fa\x07", None, "\ufeffa \ufeff"])
+    assert trimmed(cells).to_list() == ["a\tb", None, "\x1fa\x07", None, "a"]
+    assert trimmed(cells).name == "cell"
+
+
+@given(st.lists(st.none() | st.text(_SPACES + _ALIKE + "ab" * 9, max_size=30)), st.integers(0, 3))
+def test_trimming_is_that_of_plain_python(texts, skipped):
+    """Of short texts and long ones, of none, of a part of a column and of one in several pieces."""
+    column = pl.Series(texts, dtype=pl.String)[skipped:].append(pl.Series(texts, dtype=pl.String))
+    assert trimmed(column).to_list() == [(text and text.strip(_SPACES)) or None for text in texts[skipped:] + texts]
+
+
+def test_trimmed_texts_outlive_the_column_that_they_were_cut_from():
+    """They are not copied out of it."""
+    texts = trimmed(pl.Series([f" a text beyond twelve bytes {at} " for at in range(10_000)]))
+    assert texts.to_list() == [f"a text beyond twelve bytes {at}" for at in range(10_000)]
+
+
+_LIKE_MONEY = st.text("0123456789,.$ ", max_size=12) | st.from_regex(
+    r"\$? ?[0-9]{1,4}(,[0-9]{2,4}){0,4}(\.[0-9]{0,3}0*)?", fullmatch=True, alphabet=st.characters(codec="ascii")
+)
+
+
+@given(st.lists(_LIKE_MONEY | st.none()))
+def test_what_is_read_is_what_is_shaped_as_money_and_fits(texts):
+    """And its value is the one that is written, in whatever company it stands."""
+    column = pl.Series("text", texts, dtype=pl.String)
+    shaped = column.to_frame().select(is_amount_shaped(pl.col("text"))).to_series()
+    values = [
+        Decimal(re.sub("[$ ,]", "", text)) if is_money else None for text, is_money in zip(texts, shaped, strict=True)
+    ]
+    expected = [None if value is None or value >= 10**12 else f"{value:.2f}" for value in values]
+    assert amounts(column).to_list() == expected
+
+
+def _day(text):
+    iso = re.fullmatch("([0-9]{4})-([0-9]{2})-([0-9]{2})", text)
+    american = re.fullmatch("([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})", text)
+    try:
+        if iso:
+            return date(int(iso[1]), int(iso[2]), int(iso[3])).isoformat()
+        return american and date(int(american[3]), int(american[1]), int(american[2])).isoformat()
+    except ValueError:
+        return None
+
+
+_LIKE_A_DAY = st.text("0129-/", max_size=11) | st.from_regex(
+    "[0-3]?[0-9]/[0-3]?[0-9]/[0-9]{4}|[0-9]{4}-[01][0-9]-[0-3][0-9]", fullmatch=True
+)
+
+
+@given(st.lists(_LIKE_A_DAY))
+def test_what_is_read_as_a_day_is_one_of_the_calendar(texts):
+    """In one of the two ways of writing it."""
+    assert days(pl.Series(texts, dtype=pl.String)).to_list() == [_day(text) for text in texts]

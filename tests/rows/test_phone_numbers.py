@@ -1,5 +1,7 @@
 """Telephone numbers: E.164 where they can be read, and never a guess."""
 
+import re
+
 import phonenumbers
 import polars as pl
 import pytest
@@ -109,3 +111,21 @@ def test_the_column_way_says_what_phonenumbers_says(parts):
     area, tail, shape, extension = parts
     text = shape.format(a=area, e=tail[:3], l=tail[3:]) + extension
     assert read(text) == [by_the_library(text)]
+
+
+_WRITTEN = st.text("0129+-. ()", max_size=16) | st.from_regex(
+    r"(\+?1[-. ]{0,4})?(\([2-9][0-9]{2}\)|\(?[1-9][0-9]{2})[-. ]{0,4}[0-9]{3}[-. ]{0,4}[0-9]{4,5}", fullmatch=True
+)
+
+
+@given(st.lists(_WRITTEN | st.none()))
+def test_a_cell_is_read_the_same_in_any_company(texts):
+    """As a shape of the column, or one by one: that nothing but the digits is looked at is for the shapes alone."""
+    expected = []
+    for text in texts:
+        is_read = text is not None and re.fullmatch(r"[+(]?[0-9(][0-9()./ -]*", text)
+        try:
+            expected.append(by_the_library(text) if is_read else None)
+        except phonenumbers.NumberParseException:
+            expected.append(None)
+    assert read(*texts) == expected

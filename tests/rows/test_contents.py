@@ -1,0 +1,37 @@
+"""What the cells of a record are together."""
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plaintiff_moat.rows.contents import contents
+
+_CELL = (
+    st.none()
+    | st.text("ab]_é\0", max_size=25)
+    | st.sampled_from(["_REDACTED]", "[SSN_REDACTED]", "_REDACTED", "REDACTED]"])
+)
+
+
+@given(st.lists(st.tuples(_CELL, _CELL, _CELL)), st.integers(0, 2))
+def test_contents_are_those_of_the_record(records, skipped):
+    """Its bytes, a NUL, a placeholder: wherever in a cell these stand, and in no other record."""
+    schema = {"c0": pl.String, "c1": pl.String, "c2": pl.String}
+    frame = pl.DataFrame(records, schema, orient="row")
+    found = contents(frame[skipped:].vstack(frame)).rows()
+    cells = [[cell or "" for cell in record] for record in records[skipped:] + records]
+    assert found == [
+        (
+            sum(len(cell.encode()) for cell in record),
+            any("\0" in cell for cell in record),
+            any("_REDACTED]" in cell for cell in record),
+        )
+        for record in cells
+    ]
+
+
+def test_columns_of_another_type_are_refused():
+    """Rather than read as what they are not."""
+    with pytest.raises(ValueError, match="found String, Int64"):
+        contents(pl.DataFrame({"c0": ["a"], "c1": [1]}))
