@@ -20,7 +20,7 @@ def contents(cells: pl.DataFrame) -> pl.DataFrame:
 
     A placeholder stands for a number in what was redacted: a reject that came back without what was sent first.
     """
-    sizes, findings = np.empty(cells.height, np.int64), np.empty(cells.height, np.uint8)
+    sizes, findings = np.zeros(cells.height, np.int64), np.zeros(cells.height, np.uint8)
     _WEIGH(cells, cells.height, sizes.ctypes.data, findings.ctypes.data)
     return pl.DataFrame(
         {
