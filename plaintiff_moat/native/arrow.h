@@ -6,12 +6,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifdef _WIN32
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
-
 /* https://arrow.apache.org/docs/format/CDataInterface.html and CStreamInterface.html */
 struct ArrowSchema {
     const char *format, *name, *metadata;

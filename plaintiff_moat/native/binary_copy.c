@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "arrow.h"
+#include "exported.h"
 
 /* As binary_copy.py numbers them. */
 enum kind { INTEGER, TEXT, JSONB, UUID, DATE, NUMERIC, TEXT_ARRAY };
