@@ -10,7 +10,7 @@ from plaintiff_moat.errors import BadInput
 from plaintiff_moat.source.damage import LOOKAHEAD, Stretch, assess
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.grammar import Grammar
-from plaintiff_moat.source.proof import LF, Positions, Proof, find, prove
+from plaintiff_moat.source.proof import LF, Positions, Proof, prove
 from plaintiff_moat.source.records import RECORD_LIMIT, Damage
 from plaintiff_moat.source.text import TextDecoder
 
@@ -109,7 +109,7 @@ class Boundaries:
     def _damaged(self, stretch: Stretch, line: int) -> Run:
         data = memoryview(self._text)[stretch.start : stretch.end]
         start = self._base + stretch.start
-        newlines = find(np.frombuffer(data, np.uint8), LF)
+        newlines = np.flatnonzero(np.frombuffer(data, np.uint8) == LF)
         last_line = line + int(np.searchsorted(newlines, len(data) - 1))
         damage = Damage(start, start + len(data), stretch.code, line, last_line)
         return Run(data, start, line, np.array([start]), newlines + start, damage)
