@@ -1,4 +1,5 @@
 /* What the cells of a record are together: what rows/contents.py promises. */
+#include "exported.h"
 #include "texts.h"
 
 /* Whether eight bytes may have one that is zero or `]`: every such one is told, and now and then another. */

@@ -1,4 +1,5 @@
 /* The text that a dedupe key is the hash of: what rows/identity.py promises. */
+#include "exported.h"
 #include "texts.h"
 
 /* Words of printable ASCII with one space between them, in lower case; NULL for any other text. */

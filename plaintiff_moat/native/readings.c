@@ -1,4 +1,5 @@
 /* Cells read as amounts, days and telephone numbers: what rows/normalise.py and rows/phones.py promise. */
+#include "exported.h"
 #include "texts.h"
 
 /* Each of these writes what a text is read as, and gives its end; NULL where it cannot be read. */

@@ -1,4 +1,5 @@
 /* Cells without white space at their ends: what rows/normalise.py promises. Their bytes stay where they are. */
+#include "exported.h"
 #include "texts.h"
 
 static uint32_t three_bytes(const uint8_t *at) { return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2]; }
