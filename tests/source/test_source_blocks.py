@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plaintiff_moat.source import proof
@@ -28,6 +28,7 @@ CELLS = (
     b'""""',
     b'"a,b"',
     b'"\r\n,"',
+    b'"a\r"',
     b"a\rb",
     b'"' + b"y" * 70 + b'"',
 )
@@ -44,9 +45,9 @@ def lines() -> st.SearchStrategy[bytes]:
 
 
 def texts() -> st.SearchStrategy[bytes]:
-    """What a file may hold: well-formed lines, perhaps anything, and lines again."""
-    anything = st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join)
-    return st.tuples(lines(), anything, lines()).map(b"".join)
+    """What a block may hold: well-formed lines, perhaps anything, lines again, and what a block may end within."""
+    anything = st.just(b"") | st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join)
+    return st.tuples(lines(), anything, lines(), st.sampled_from((*TAILS, b'"a', b'"a"\r'))).map(b"".join)
 
 
 def stretches() -> st.SearchStrategy[list[tuple[bytes, bytes]]]:
@@ -94,6 +95,11 @@ def proved_bytewise(text: bytes, dialect: Dialect, *, final: bool) -> tuple[list
 @given(
     text=texts(), dialect=st.sampled_from(DIALECTS), final=st.booleans(), limit=st.sampled_from((1, 60, 150, 1 << 20))
 )
+@example(text=b'"a', dialect=DIALECTS[0], final=True, limit=1 << 20)
+@example(text=b'"a"', dialect=DIALECTS[0], final=True, limit=1 << 20)
+@example(text=b'"a"\r', dialect=DIALECTS[0], final=False, limit=1 << 20)
+@example(text=b'"a"b' + b"x" * 130, dialect=DIALECTS[0], final=False, limit=1 << 20)
+@example(text=b'"a"\r' + b"x" * 130, dialect=DIALECTS[0], final=False, limit=1 << 20)
 def test_what_is_proved_is_what_a_bytewise_reader_proves(text, dialect, final, limit):
     """Records, line feeds and the place of the first violation, at every place of a block."""
     with pytest.MonkeyPatch.context() as patch:
