@@ -228,7 +228,11 @@ declare
     v_found boolean := false;
 begin
     if p_decoded and p_text !~ ('[%\\&]|' || c_hidden)
-        or not p_decoded and translate(p_text, c_folded, c_folds_to) !~ c_worth_a_look
+        or not p_decoded and (case
+            -- all of it is ASCII, where nothing is folded, and folding takes longer than the look
+            when octet_length(p_text) = length(p_text) then p_text
+            else translate(p_text, c_folded, c_folds_to)
+        end) !~ c_worth_a_look
     then
         return p_text;
     end if;
