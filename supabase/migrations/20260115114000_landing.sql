@@ -184,7 +184,7 @@ begin
 
         perform ingest._require_redacted(
             v_landed.codes || v_landed.messages || array(
-                select distinct held.warning
+                select held.warning
                 from (select distinct sent.warnings from unnest(v_landed.warnings) as sent (warnings)) as sent
                 cross join lateral unnest(sent.warnings::text[]) as held (warning)
             ),
