@@ -174,9 +174,11 @@ create table ingest.landed_rows (
     chunk_no integer not null,
     line_start integer not null,
     line_end integer not null,
-    -- before the cells, since who reads a whole run reads these two
+    -- before the cells: who reads a whole run reads the first two, the landing guard all of these
     dedupe_key uuid,
     error_code text,
+    error_message text,
+    raw_payload jsonb,
     warnings text[] not null default '{}',
     extra jsonb,
     plaintiff_name text,
@@ -195,8 +197,6 @@ create table ingest.landed_rows (
     judgment_date date,
     defendant_name text,
     source_reference text,
-    error_message text,
-    raw_payload jsonb,
     replays_row integer,
     constraint landed_rows_pkey primary key (import_run_id, row_number),
     constraint landed_rows_valid_or_rejected check ((dedupe_key is null) = (error_code is not null)),
