@@ -25,6 +25,11 @@ _FEWEST_CHUNKS: Final = 8
 # What a publication takes beside a landing. Whoever publishes of the same source system waits for it: begun so long
 # before the landing ends, it is over soon after.
 SECONDS_OF_A_RECORD: Final = 6e-6
+# Keys of many chunks together cost less than chunk by chunk, the more so the larger the index; but few may be left for
+# the end. It goes on once this many times those that wait are as many as are still to land.
+_LEFT_OF_WAITING: Final = 8
+# Half of what the server lets the session be idle for.
+_LONGEST_PAUSE_SECONDS: Final = 5.0
 _CANCELLATION_SECONDS: Final = 5.0
 
 _Answer = TypeVar("_Answer")
@@ -42,7 +47,8 @@ class EarlyKeys:
         self._lease = lease
         self._chunks = chunks
         self._publication_seconds = records * SECONDS_OF_A_RECORD
-        self._landed = 0
+        self._landed = self._taken = 0
+        self._paused = 0.0
         self._first: tuple[int, float] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="moat-keys")
         self._taking: Future[None] | None = None
@@ -66,22 +72,23 @@ class EarlyKeys:
             self._roll_back()
 
     def landed(self, chunks: int) -> None:
-        """Says how many chunks are landed by now, at first before one lands. Their keys are taken if it is time.
-
-        Once begun it goes on with each chunk: the session may not be idle for long.
-        """
+        """Says how many chunks are landed by now, at first before one lands. Their keys are taken if it is time."""
         self._landed = chunks
         if self._is_over:
             return
-        goes_on = self._is_due(time.monotonic()) if self._taking is None else self._taking.done()
-        if goes_on:
+        now = time.monotonic()
+        if self._begins(now) if self._taking is None else self._taking.done() and self._goes_on(now):
             self._taking = self._thread.submit(self._take)
 
-    def _is_due(self, now: float) -> bool:
+    def _begins(self, now: float) -> bool:
         first, began = self._first = self._first or (self._landed, now)
         left = self._chunks - self._landed
         landed = self._landed - first
         return 0 < left * (now - began) <= landed * self._publication_seconds
+
+    def _goes_on(self, now: float) -> bool:
+        waiting, left = self._landed - self._taken, self._chunks - self._landed
+        return waiting > 0 and (waiting * _LEFT_OF_WAITING >= left or now - self._paused >= _LONGEST_PAUSE_SECONDS)
 
     def publish(self, operation: Callable[[psycopg.Connection[Any]], _Answer | None]) -> _Answer | None:
         """What the operation answers, which publishes the run; it is committed together with the keys taken early.
@@ -112,10 +119,12 @@ class EarlyKeys:
 
     def _take_landed(self, conn: psycopg.Connection[Any]) -> None:
         lease = {"run_id": self._lease.run_id, "worker_id": self._lease.worker_id, "attempt": self._lease.attempt}
-        taken, before = 0, -1
-        while before < taken < self._landed and not self._is_over:
+        before = -1
+        while before < self._taken and not self._is_over:
             row = conn.execute(query("take_keys_early"), lease, prepare=False).fetchone()
-            before, taken = taken, row[0] if row else 0
+            before, self._taken, self._paused = self._taken, row[0] if row else 0, time.monotonic()
+            if not self._goes_on(self._paused):
+                break
 
     def _roll_back(self) -> None:
         if self._conn is not None:

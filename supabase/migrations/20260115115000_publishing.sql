@@ -34,12 +34,14 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
+set enable_seqscan = off
 as $$
 declare
     v_taken integer;
 begin
-    -- Sorted, not hashed, so that the index of keys is read and filled page after page; anti-join, because a conflict
-    -- clause costs twice that.
+    -- Sorted, so that the index of keys is read and filled page after page. Each key is looked up in it by itself: as an
+    -- anti-join it would now and then be planned as a hash of all keys that were ever published, for each part of a file.
+    -- A conflict clause costs twice that.
     insert into ingest.plaintiff_keys (dedupe_key, owner_run_id, owner_row_number)
     select
         first_of_key.dedupe_key,
@@ -55,7 +57,7 @@ begin
             and l.dedupe_key is not null
         order by l.dedupe_key, l.row_number
     ) as first_of_key
-    where not exists (select from ingest.plaintiff_keys as held where held.dedupe_key = first_of_key.dedupe_key)
+    where (select held.dedupe_key from ingest.plaintiff_keys as held where held.dedupe_key = first_of_key.dedupe_key) is null
     order by first_of_key.dedupe_key;
     get diagnostics v_taken = row_count;
     return v_taken;

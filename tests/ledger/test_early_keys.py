@@ -244,16 +244,21 @@ def test_an_import_publishes_what_it_took_early(
     assert reconcile(conn, summary.run_id)[0]
 
 
+@pytest.mark.parametrize(("left_of_waiting", "longest_pause"), [(8, 1e6), (0, 0.0)])
 def test_once_begun_it_goes_on(
+    left_of_waiting: int,
+    longest_pause: float,
     small_chunks: None,  # noqa: ARG001 - a setting
     monkeypatch: pytest.MonkeyPatch,
     conn: Connection,
     database: Database,
     csv_file: CsvFile,
 ) -> None:
-    """However slow the landing gets: the transaction would be ended where it is idle for long."""
-    due, publish, chunks = iter([False, True]), EarlyKeys.publish, list[int]()
-    monkeypatch.setattr(EarlyKeys, "_is_due", lambda *_: next(due, False))
+    """Where enough chunks wait, and however slow the landing gets: where it is idle for long, its session is ended."""
+    monkeypatch.setattr(early_keys, "_LEFT_OF_WAITING", left_of_waiting)
+    monkeypatch.setattr(early_keys, "_LONGEST_PAUSE_SECONDS", longest_pause)
+    begins, publish, chunks = iter([False, True]), EarlyKeys.publish, list[int]()
+    monkeypatch.setattr(EarlyKeys, "_begins", lambda *_: next(begins))
 
     def told(self: EarlyKeys, operation: Callable[[psycopg.Connection], object]) -> object:
         def looking(held: psycopg.Connection) -> object:
