@@ -70,7 +70,9 @@ static uint8_t *put_digits(uint8_t *to, int value, int count) {
 
 /* YYYY-MM-DD or m/d/YYYY, of the Gregorian calendar and the years from 0001: as the former. */
 static uint8_t *put_day(uint8_t *to, struct text text) {
+    enum { LONGEST_DAY = 10 };
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (text.size > LONGEST_DAY) return NULL;
     int32_t first = digits_at(text, 0), second = digits_at(text, first + 1);
     int32_t third = digits_at(text, first + second + 2);
     if (first == 0 || second == 0 || first + second + third + 2 != text.size) return NULL;

@@ -18,8 +18,8 @@ bool begin(struct texts *texts, int64_t rows);
 void drop(struct texts *texts);
 
 static inline bool reserve(struct texts *texts, size_t more) {
-    if (more <= texts->capacity - texts->size) return true;
-    size_t capacity = 2 * texts->capacity + more;
+    if (texts->bytes && more <= texts->capacity - texts->size) return true;
+    size_t capacity = 2 * texts->capacity + more + 1;
     uint8_t *grown = capacity <= INT32_MAX ? realloc(texts->bytes, capacity) : NULL;
     if (!grown) return false;
     texts->bytes = grown;
