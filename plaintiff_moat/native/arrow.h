@@ -60,6 +60,4 @@ static inline struct text text_at(const struct ArrowArray *array, int64_t row) {
     return (struct text){(const uint8_t *)array->buffers[2 + buffer] + offset, size};
 }
 
-static inline bool is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
-
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "arrow.h"
+#include "digits.h"
 #include "exported.h"
 
 /* As binary_copy.py numbers them. */
@@ -57,25 +58,13 @@ static uint8_t *put_uuid(uint8_t *to, struct text text) {
     return to;
 }
 
-static int number(const uint8_t *digits, int count) {
-    int value = 0;
-    while (count--) {
-        if (!is_digit(*digits)) return -1;
-        value = 10 * value + *digits++ - '0';
-    }
-    return value;
-}
-
 /* YYYY-MM-DD of the Gregorian calendar, as days since 2000-01-01. */
 static uint8_t *put_date(uint8_t *to, struct text text) {
-    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
     if (text.size != 10 || text.bytes[4] != '-' || text.bytes[7] != '-') return NULL;
     int year = number(text.bytes, 4), month = number(text.bytes + 5, 2), day = number(text.bytes + 8, 2);
-    if (year < 1 || month < 1 || month > 12 || day < 1) return NULL;
-    bool leaps = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > before[month] - before[month - 1] + (leaps && month == 2)) return NULL;
+    if (!is_day(year, month, day)) return NULL;
     int past = year - 1;
-    int days = 365 * past + past / 4 - past / 100 + past / 400 + before[month - 1] + (leaps && month > 2) + day;
+    int days = 365 * past + past / 4 - past / 100 + past / 400 + before_month[month - 1] + (leaps(year) && month > 2) + day;
     return put32(to, (uint32_t)(days - EPOCH));
 }
 

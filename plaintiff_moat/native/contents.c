@@ -11,7 +11,8 @@ static bool is_suspect(uint64_t eight) {
 
 enum { HOLDS_NUL = 1, HOLDS_PLACEHOLDER = 2 };
 
-/* The last eight bytes of a text; of a shorter one, which lies in its view with more behind it, all and others that are no suspects. */
+/* The last eight bytes of a text. A shorter one lies in its view with more behind it, in whose place stands what is no
+ * suspect. */
 static uint64_t last_eight(struct text text) {
     uint64_t eight;
     if (text.size >= 8) {

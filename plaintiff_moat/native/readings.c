@@ -1,4 +1,5 @@
 /* Cells read as amounts, days and telephone numbers: what rows/normalise.py and rows/phones.py promise. */
+#include "digits.h"
 #include "exported.h"
 #include "texts.h"
 
@@ -57,12 +58,6 @@ static uint8_t *put_amount(uint8_t *to, struct text text) {
     return to + 3;
 }
 
-static int value_of(struct text text, int32_t at, int32_t count) {
-    int value = 0;
-    for (int32_t end = at + count; at < end; at++) value = 10 * value + text.bytes[at] - '0';
-    return value;
-}
-
 static uint8_t *put_digits(uint8_t *to, int value, int count) {
     for (int place = count - 1; place >= 0; place--, value /= 10) to[place] = (uint8_t)('0' + value % 10);
     return to + count;
@@ -71,7 +66,6 @@ static uint8_t *put_digits(uint8_t *to, int value, int count) {
 /* YYYY-MM-DD or m/d/YYYY, of the Gregorian calendar and the years from 0001: as the former. */
 static uint8_t *put_day(uint8_t *to, struct text text) {
     enum { LONGEST_DAY = 10 };
-    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (text.size > LONGEST_DAY) return NULL;
     int32_t first = digits_at(text, 0), second = digits_at(text, first + 1);
     int32_t third = digits_at(text, first + second + 2);
@@ -80,14 +74,12 @@ static uint8_t *put_day(uint8_t *to, struct text text) {
     if (text.bytes[first + second + 1] != separator) return NULL;
     int year, month, day;
     if (separator == '-' && first == 4 && second == 2 && third == 2) {
-        year = value_of(text, 0, 4), month = value_of(text, 5, 2), day = value_of(text, 8, 2);
+        year = number(text.bytes, 4), month = number(text.bytes + 5, 2), day = number(text.bytes + 8, 2);
     } else if (separator == '/' && first <= 2 && second <= 2 && third == 4) {
-        month = value_of(text, 0, first), day = value_of(text, first + 1, second);
-        year = value_of(text, first + second + 2, 4);
+        month = number(text.bytes, first), day = number(text.bytes + first + 1, second);
+        year = number(text.bytes + first + second + 2, 4);
     } else return NULL;
-    if (year < 1 || month < 1 || month > 12 || day < 1) return NULL;
-    bool leaps = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > lengths[month - 1] + (leaps && month == 2)) return NULL;
+    if (!is_day(year, month, day)) return NULL;
     to = put_digits(to, year, 4);
     *to++ = '-';
     to = put_digits(to, month, 2);

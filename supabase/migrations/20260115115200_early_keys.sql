@@ -76,9 +76,9 @@ end
 $$;
 
 comment on function ingest.take_keys_early(uuid, text, integer) is
-    'Begins to publish a run whose chunks are still landing: recounts the records of all that are landed without a gap, and'
-    ' gives it their keys. How many chunks these are. Until its end the transaction holds the source system; it ends with reconcile_import_run or'
-    ' finalize_import_run, which take the others, or is refused (ML008).';
+    'Begins to publish a run whose chunks are still landing: recounts the records of all that are landed without'
+    ' a gap, and gives it their keys. How many chunks these are. Until its end the transaction holds the source system;'
+    ' it ends with reconcile_import_run or finalize_import_run, which take the others, or is refused (ML008).';
 
 create function ingest._require_publication()
 returns trigger
