@@ -1,5 +1,6 @@
 """The process of a command: set up before anything heavy is imported."""
 
+import atexit
 import gc
 import os
 
@@ -17,7 +18,9 @@ _ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 
 
 def set_up() -> None:
-    """Saves an import a tenth of its time; what the caller's environment says stays."""
+    """Saves an import a tenth of its time, and its end; what the caller's environment says stays."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
+    # The last collections of a process look at all that is imported once more: a fifth of the time of `moat runs`.
+    atexit.register(gc.freeze)

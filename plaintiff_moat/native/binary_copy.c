@@ -40,22 +40,20 @@ static uint8_t *put_bytes(uint8_t *to, const uint8_t *bytes, int32_t size) {
     return to + size;
 }
 
-static int hexadecimal(uint8_t byte) {
-    if (is_digit(byte)) return byte - '0';
-    if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
-    return -1;
-}
+/* The value of a hexadecimal digit, and one more: 0 stands for what is none. */
+static const uint8_t hexadecimal[256] = {['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['a'] = 11, 12, 13, 14, 15, 16};
 
 /* Each of these writes a value behind the four bytes of its size, and gives its end; NULL where the text is malformed. */
 
 static uint8_t *put_uuid(uint8_t *to, struct text text) {
     if (text.size != 32) return NULL;
+    bool is_one = true; /* told at the end: of random digits none can be foretold */
     for (int at = 0; at < 32; at += 2) {
-        int high = hexadecimal(text.bytes[at]), low = hexadecimal(text.bytes[at + 1]);
-        if (high < 0 || low < 0) return NULL;
-        *to++ = (uint8_t)(high << 4 | low);
+        int high = hexadecimal[text.bytes[at]], low = hexadecimal[text.bytes[at + 1]];
+        is_one &= high && low;
+        *to++ = (uint8_t)((high - 1) << 4 | (low - 1));
     }
-    return to;
+    return is_one ? to : NULL;
 }
 
 /* YYYY-MM-DD of the Gregorian calendar, as days since 2000-01-01. */
