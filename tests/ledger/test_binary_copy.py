@@ -107,7 +107,7 @@ def test_a_calendar_is_the_servers(conn: psycopg.Connection, copied: Callable[[p
     [
         ("integer", 1 << 31),
         ("integer", -(1 << 31) - 1),
-        *(("uuid", text) for text in ("", "0" * 31, "0" * 33, "G" + "0" * 31, "A" + "0" * 31)),
+        *(("uuid", text) for text in ("", "0" * 31, "0" * 33, "G" + "0" * 31, "A" + "0" * 31, "0" * 31 + "g")),
         *(("date", text) for text in ("", "2026-1-01", "2026-13-01", "2026-00-10", "2026-04-31", "2026-04-00")),
         *(
             ("date", text)
