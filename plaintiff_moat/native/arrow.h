@@ -31,7 +31,7 @@ struct ArrowArrayStream {
     void *private_data;
 };
 
-/* What ends a function that takes a stream; as arrow.py numbers them. */
+/* What ends a function that takes a stream or makes columns; as arrow.py numbers them. */
 enum fault { NONE, NO_MEMORY, NO_STREAM, OTHER_COLUMNS, MALFORMED };
 
 /* Less than 2 GiB, as Arrow has it. */

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-__all__ = ["Fault", "maker", "taker"]
+__all__ = ["Fault", "maker", "splitter", "taker"]
 
 
 class Fault(IntEnum):
-    """What ends a function that takes rows, as arrow.h numbers it."""
+    """What ends a function that takes rows or makes columns, as arrow.h numbers it."""
 
     NONE = 0
     NO_MEMORY = 1
@@ -56,11 +56,33 @@ def maker(name: str, *argtypes: Any) -> "Callable[..., pl.Series]":
     def make(rows: "pl.DataFrame | pl.Series", *arguments: Any) -> "pl.Series":
         import polars as pl  # noqa: PLC0415 - whoever has rows has imported it
 
-        column = _Column()
+        column = _Column(_Schema(), _Array())
         take(rows, len(rows), *arguments, ctypes.byref(column.schema), ctypes.byref(column.array))
         return pl.Series(column)
 
     return make
+
+
+def splitter(name: str, *argtypes: Any) -> "Callable[..., list[pl.Series] | None]":
+    """Declare a function of the library that makes so many columns of a text; None where the text is malformed.
+
+    The number of columns is its last argument. It raises MemoryError.
+    """
+    native = function(name, ctypes.c_int, *argtypes, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+
+    def split(*arguments: Any) -> "list[pl.Series] | None":
+        import polars as pl  # noqa: PLC0415 - whoever wants columns has imported it
+
+        width = arguments[-1]
+        schemas, arrays = (_Schema * width)(), (_Array * width)()
+        fault = Fault(native(*arguments, schemas, arrays))
+        if fault == Fault.NO_MEMORY:
+            raise MemoryError
+        if fault == Fault.MALFORMED:
+            return None
+        return [pl.Series(_Column(schema, array)) for schema, array in zip(schemas, arrays, strict=True)]
+
+    return split
 
 
 def _columns(rows: "pl.DataFrame | pl.Series") -> "list[pl.Series]":
@@ -99,9 +121,9 @@ class _Array(ctypes.Structure):
 class _Column:
     """What a function of the library exports; whoever imports it takes it over."""
 
-    def __init__(self) -> None:
-        self.schema = _Schema()
-        self.array = _Array()
+    def __init__(self, schema: _Schema, array: _Array) -> None:
+        self.schema = schema
+        self.array = array
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
         schema, array = ctypes.addressof(self.schema), ctypes.addressof(self.array)

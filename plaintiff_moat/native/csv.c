@@ -1,14 +1,8 @@
-/* Records of CSV text: what proof.py and layout.py promise.
- *
- * After Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019): a byte stands inside quotes where the
- * number of quotes up to it is odd, and that is told of 64 bytes at a time.
- */
+/* Records of CSV text: what proof.py and layout.py promise. */
 #include <stdbool.h>
 
 #include "exported.h"
-#include "masks.h"
-
-enum { LF = '\n', CR = '\r', NO_QUOTE = -1 };
+#include "quotes.h"
 
 struct text {
     const uint8_t *bytes;
@@ -16,28 +10,6 @@ struct text {
     uint8_t delimiter;
     int quote;
 };
-
-/* What a block must know of those before it: all bits where it begins inside quotes, bit 0 where behind a closing one. */
-struct carry {
-    uint64_t inside, closed;
-};
-
-/* An opening quote stands inside of what it encloses, a closing one outside. A doubled one closes and opens. */
-struct quotes {
-    uint64_t all, inside, opening, behind_closing;
-};
-
-static struct quotes told_apart(uint64_t all, struct carry *carry) {
-    uint64_t inside = parity_up_to(all) ^ carry->inside, closing = all & ~inside;
-    struct quotes quotes = {all, inside, all & inside, closing << 1 | carry->closed};
-    carry->inside = inside >> 63 ? UINT64_MAX : 0;
-    carry->closed = closing >> 63;
-    return quotes;
-}
-
-static struct masks quotes_in(const struct pair *pair, const struct text *text) {
-    return text->quote == NO_QUOTE ? (struct masks){{0, 0}} : equal(pair, (uint8_t)text->quote);
-}
 
 /* A line that holds nothing but its line end; CR alone is what a file can end with. */
 static bool is_blank(const uint8_t *bytes, int64_t start, int64_t end) {
@@ -136,7 +108,7 @@ EXPORTED void moat_prove(
     proof.final = final;
     for (int64_t at = 0; at < size; at += PAIR) {
         struct pair pair = pair_at(bytes + at, size - at);
-        struct masks lines = equal(&pair, LF), quotes = quotes_in(&pair, &proof.text), delimiters = {{0, 0}};
+        struct masks lines = equal(&pair, LF), quotes = quotes_in(&pair, quote), delimiters = {{0, 0}};
         if (quotes.of[0] | quotes.of[1] | carry.closed) delimiters = equal(&pair, delimiter);
         for (int n = 0; n < 2; n++)
             prove_block(&proof, at + n * BLOCK, lines.of[n], delimiters.of[n], quotes.of[n], &carry);
@@ -206,7 +178,7 @@ static void lay_sound(struct layout *layout, int64_t end) {
     for (int64_t at = layout->start; at < end; at += PAIR) {
         struct pair pair = pair_at(text->bytes + at, end - at);
         struct masks lines = equal(&pair, LF), delimiters = equal(&pair, text->delimiter);
-        struct masks all = quotes_in(&pair, text), returns = equal(&pair, CR);
+        struct masks all = quotes_in(&pair, text->quote), returns = equal(&pair, CR);
         for (int n = 0; n < 2; n++) {
             struct quotes quotes = told_apart(all.of[n], &carry);
             int64_t next = at + (n + 1) * BLOCK;
@@ -215,7 +187,7 @@ static void lay_sound(struct layout *layout, int64_t end) {
                 .newlines = lines.of[n],
                 .ends = lines.of[n] & ~quotes.inside,
                 .delimiters = delimiters.of[n] & ~quotes.inside,
-                .marks = quotes.all & ~(quotes.opening & quotes.behind_closing),
+                .marks = quotes.all & ~doubled(quotes),
                 .strays = returns.of[n] & ~quotes.inside & ~(lines.of[n] >> 1 | (uint64_t)fed << 63),
             };
             lay_block(layout, at + n * BLOCK, &found);

@@ -1,17 +1,21 @@
 """Reading one chunk of a scanned file into a frame with one row per record."""
 
+import ctypes
 import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from plaintiff_moat.errors import MoatError, SourceChanged
+from plaintiff_moat.native.arrow import splitter
 from plaintiff_moat.source.delivery import opened, read_range
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.layout import CODES, Layout, lay_out
+from plaintiff_moat.source.proof import Positions, quote_of
 from plaintiff_moat.source.records import (
     BAD_ENCODING,
     BARE_QUOTE,
@@ -40,7 +44,7 @@ _MESSAGES = {
 
 
 class ReadingsDisagree(MoatError):
-    """The parser's answer is not what the proof says must come out; a fault of this program, nothing was kept."""
+    """What was read is not what the proof says must come out; a fault of this program, nothing was kept."""
 
 
 def cell_names(width: int) -> list[str]:
@@ -66,14 +70,7 @@ def read(path: str | os.PathLike[str], dialect: Dialect, header: tuple[str, ...]
             "report this together with the file"
         )
     fates = _fates(data, layout, dialect, len(header))
-    readable = b"".join(_readable(data, layout, dialect, len(header)))
-    del data
-    text = _as_utf_8(readable, dialect)
-    cells = _cells(text, dialect, len(header))
-    if not dialect.quote and len(header) == 1:
-        cells = cells.select(pl.when(pl.Series(layout.verdicts == 0)).then(pl.all()).otherwise(pl.lit("")))
-    _check(cells, layout.content + len(text) - len(readable), chunk)
-    return pl.DataFrame([*_places(layout, chunk), *fates, *_as_sent(cells, dialect)])
+    return pl.DataFrame([*_places(layout, chunk), *fates, *_cells(data, layout, dialect, len(header), chunk)])
 
 
 def _bytes_of(path: str | os.PathLike[str], chunk: Chunk) -> bytes:
@@ -125,69 +122,59 @@ def _shown(record: bytes, dialect: Dialect) -> str:
     return record.decode(dialect.text_encoding, "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _readable(data: bytes, layout: Layout, dialect: Dialect, width: int) -> Iterator[bytes | memoryview]:
-    """Yield the text for the parser: the readable records, and a record of empty cells in place of each other one.
-
-    Another one goes first, because a parser treats what a file begins with as it treats no other bytes: byte order
-    marks, magic numbers of archives, a first line that sets the width.
-    """
-    empty = _empty_record(dialect, width)
-    yield empty
-    view = memoryview(data)
-    readable = layout.verdicts == 0
-    joined = readable[1:] & readable[:-1] & (layout.starts[1:] == layout.ends[:-1])
-    first = np.flatnonzero(np.concatenate(([True], ~joined))).tolist()
-    last = np.flatnonzero(np.concatenate((~joined, [True]))).tolist()
-    for begin, end in zip(first, last, strict=True):
-        yield view[layout.starts[begin] : layout.ends[end]] if readable[begin] else empty
-
-
-def _empty_record(dialect: Dialect, width: int) -> bytes:
-    # A record of one empty cell needs quotes: without them it is a blank line. Where quotes are text, it has that text.
-    text = "+" if dialect.delimiter == "-" else "-"
-    cells = dialect.delimiter * (width - 1) if width > 1 else dialect.quote * 2 or text
-    return cells.encode() + b"\n"
-
-
-def _as_utf_8(text: bytes, dialect: Dialect) -> bytes:
-    # Delimiters, quotes and line ends are ASCII, so that all that grows is cells.
-    if dialect.text_encoding == "utf-8" or text.isascii():
-        return text
-    return text.decode(dialect.text_encoding).encode()
-
-
-def _cells(text: bytes, dialect: Dialect, width: int) -> pl.DataFrame:
-    try:
-        frame = pl.read_csv(
-            text,
-            has_header=False,
-            schema=dict.fromkeys(cell_names(width), pl.String),
-            separator=dialect.delimiter,
-            quote_char=dialect.quote or None,
-            empty_string_is_null=False,  # null is left to mean a cell that the parser did not find
-        )
-    except pl.exceptions.PolarsError:
-        # The parser's text may quote a cell.
+def _cells(data: bytes, layout: Layout, dialect: Dialect, width: int, chunk: Chunk) -> list[pl.Series]:
+    """Return the cells with the line ends of the file inside them; null where one is empty or its record unreadable."""
+    stretches = _readable(layout)
+    content = layout.content
+    if dialect.text_encoding != "utf-8" and not data.isascii():
+        size = int((stretches[:, 1] - stretches[:, 0]).sum())
+        data, stretches = _in_utf_8(data, stretches, dialect.text_encoding)
+        content += len(data) - size  # delimiters, quotes and line ends are ASCII: all that grows is cells
+    columns = _LAY_CELLS(
+        data,
+        len(data),
+        ord(dialect.delimiter),
+        quote_of(dialect),
+        stretches,
+        len(stretches),
+        layout.starts.size,
+        content,
+        width,
+    )
+    if columns is None:
         raise ReadingsDisagree(
-            "expected a chunk that parses as proved, found that the parser refuses it; report this with the file"
-        ) from None
-    return frame[1:]
-
-
-def _as_sent(cells: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
-    """Return the cells with the line ends of the file inside them, and null where they are empty."""
-    sent = pl.all()
+            f"chunk {chunk.number}: expected records of {width} cells with {content} bytes in all of them as proved, "
+            "found others; report this with the file"
+        )
+    sent = (column.alias(name) for name, column in zip(cell_names(width), columns, strict=True))
     if dialect.line_end == "\r":
-        sent = sent.str.replace_many(["\r", "\n"], ["\n", "\r"])
-    return cells.select(pl.when(pl.all() != "").then(sent))
+        return [column.str.replace_many(["\r", "\n"], ["\n", "\r"]) for column in sent]
+    return list(sent)
 
 
-def _check(cells: pl.DataFrame, expected: int, chunk: Chunk) -> None:
-    """Raise ReadingsDisagree unless the parser returned every record, every cell and every byte of them."""
-    content = sum(cells.select(pl.all().str.len_bytes().sum()).row(0))
-    nulls = sum(cells.null_count().row(0))
-    if (cells.height, nulls, content) != (chunk.records, 0, expected):
-        raise ReadingsDisagree(
-            f"chunk {chunk.number}: expected {chunk.records} records with {expected} bytes in cells as proved, "
-            f"found {cells.height} with {content} bytes and {nulls} cells missing; report this with the file"
-        )
+def _readable(layout: Layout) -> Positions:
+    """Return the stretches of records that all read well: start, end, first record and the one behind the last."""
+    readable = np.concatenate(([False], layout.verdicts == 0, [False]))
+    first, behind = np.flatnonzero(readable[1:] != readable[:-1]).reshape(-1, 2).T
+    return np.stack((layout.starts[first], layout.ends[behind - 1], first, behind), axis=1)
+
+
+def _in_utf_8(data: bytes, stretches: Positions, encoding: str) -> tuple[bytes, Positions]:
+    """Return the text of the stretches in UTF-8, and where they stand in it."""
+    texts = [data[start:end].decode(encoding).encode() for start, end in stretches[:, :2].tolist()]
+    sizes = np.array([len(text) for text in texts], np.int64)
+    ends = sizes.cumsum()
+    return b"".join(texts), np.column_stack((ends - sizes, ends, stretches[:, 2:]))
+
+
+_LAY_CELLS: Final = splitter(
+    "moat_lay_cells",
+    ctypes.c_char_p,
+    ctypes.c_int64,
+    ctypes.c_uint8,
+    ctypes.c_int,
+    np.ctypeslib.ndpointer(np.int64, flags="C_CONTIGUOUS"),
+    ctypes.c_int64,
+    ctypes.c_int64,
+    ctypes.c_int64,
+)
