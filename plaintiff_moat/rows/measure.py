@@ -15,7 +15,8 @@ __all__ = ["Measure", "measure"]
 
 FIRST_UNREAD: Final = 20
 # A vendor's total is of the records alone: the line that states it would double it.
-_NO_RECORDS: Final = (ErrorCode.REPEATED_HEADER, ErrorCode.TOTALS_LINE)
+_NO_RECORDS: Final = (str(ErrorCode.REPEATED_HEADER), str(ErrorCode.TOTALS_LINE))
+_IN_RANGE: Final = rf"^0*[0-9]{{0,{DIGITS}}}(?:\.|$)"
 _NOTHING: Final = Decimal("0.00")
 
 
@@ -57,15 +58,14 @@ class Measure:
 
 def measure(cells: pl.DataFrame, rows: pl.DataFrame, mapping: BoundMapping) -> Measure:
     """Measure a chunk by its cells as `source.read` gives them and its rows as `prepare` makes them of these."""
-    rejected = rows.get_column("error_code").is_not_null()
-    amounts = rows.get_column("judgment_amount").cast(pl.Decimal(38, 2))
-    is_record = ~rows.get_column("error_code").is_in([str(code) for code in _NO_RECORDS])
-    read, unread = _of_rejects(cells.filter(rejected & is_record), dict(mapping.columns).get("judgment_amount"))
+    codes = rows.get_column("error_code")
+    rejects = rows.select(pl.arg_where(~pl.col("error_code").is_in(_NO_RECORDS))).to_series()
+    read, unread = _of_rejects(cells[rejects], dict(mapping.columns).get("judgment_amount"))
     return Measure(
         records=rows.height,
-        rejected=int(rejected.sum()),
-        filled=tuple(_filled(cells.select(pl.col("^c[0-9]+$")))),
-        valid_total=_sum(amounts),
+        rejected=codes.len() - codes.null_count(),
+        filled=tuple(_filled(cells)),
+        valid_total=_sum(rows.get_column("judgment_amount").cast(pl.Decimal(38, 2))),
         rejected_total=_sum(read),
         unread_amounts=unread.height,
         unread_lines=tuple((first, last) for first, last in unread.head(FIRST_UNREAD).iter_rows()),
@@ -75,19 +75,20 @@ def measure(cells: pl.DataFrame, rows: pl.DataFrame, mapping: BoundMapping) -> M
 def _filled(cells: pl.DataFrame) -> Iterator[int]:
     # Below "!" stand the texts that begin with white space or a control character. Only of columns that have such it is
     # asked whether there is more: 12 columns of 200,000 records take 0.02 s instead of 0.1.
-    begin_so = cells.select((pl.all() < "!").any()).row(0)
-    for column, has_padded in zip(cells.get_columns(), begin_so, strict=True):
+    begin_so = cells.select((pl.col("^c[0-9]+$") < "!").any()).row(0, named=True)
+    for name, has_padded in begin_so.items():
+        column = cells.get_column(name)
         blank = int((column.str.strip_chars() == "").sum()) if has_padded else 0
         yield column.len() - column.null_count() - blank
 
 
 def _of_rejects(rejects: pl.DataFrame, place: int | None) -> tuple[pl.Series, pl.DataFrame]:
     """The amounts of the rejects, and the lines of those that have none that can be read."""
-    unreadable = pl.col("raw").is_not_null()
     sent = pl.lit(None, pl.String) if place is None else pl.col(f"c{place}").str.strip_chars()
-    judged = rejects.with_columns(sent=sent, amount=_signed_amount(sent))
-    is_unread = unreadable | ((pl.col("sent") != "").fill_null(False) & pl.col("amount").is_null())
-    return judged.get_column("amount"), judged.filter(is_unread).select("line_start", "line_end")
+    judged = rejects.select("line_start", "line_end", "raw", sent=sent, amount=_signed_amount(sent))
+    has_no_amount = (pl.col("sent") != "") & pl.col("amount").is_null()
+    unread = judged.filter(pl.col("raw").is_not_null() | has_no_amount)
+    return judged.get_column("amount"), unread[["line_start", "line_end"]]
 
 
 def _sum(amounts: pl.Series) -> Decimal:
@@ -97,7 +98,7 @@ def _sum(amounts: pl.Series) -> Decimal:
 
 def _signed_amount(text: pl.Expr) -> pl.Expr:
     """Read trimmed money, `($1,234.50)` and `-1234.5` too, as Decimal(38, 2); null unless it is such."""
-    digits = text.str.replace_many(["$", " ", ",", "-", "(", ")"], ["", "", "", "", "", ""])
-    whole = digits.str.split(".").list.first().str.strip_chars_start("0").str.len_bytes()
-    amount = pl.when(text.str.contains(SIGNED) & (whole <= DIGITS)).then(digits).cast(pl.Decimal(38, 2), strict=False)
+    digits = text.str.replace_all("[$ ,()-]", "")
+    is_amount = text.str.contains(SIGNED) & digits.str.contains(_IN_RANGE)
+    amount = pl.when(is_amount).then(digits).cast(pl.Decimal(38, 2), strict=False)
     return pl.when(text.str.contains(r"[-(]")).then(-amount).otherwise(amount)
