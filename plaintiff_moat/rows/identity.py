@@ -10,6 +10,7 @@ beyond lower-casing: `Strauß` and `STRAUSS` are two plaintiffs.
 """
 
 import ctypes
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -31,13 +32,19 @@ _JOIN_USUAL: Final = maker("moat_join_usual", ctypes.c_char_p, ctypes.c_int32)
 
 def dedupe_keys(parts: pl.DataFrame, source_system: str) -> pl.Series:
     """Give one key per record, the 32 hex digits of a uuid; `parts`, in their order, follow the source system."""
-    system = pl.select(_normal(pl.lit(source_system))).item().encode()
+    system = _normal_system(source_system).encode()
     plain = _JOIN_USUAL(parts, system, len(system))
     unusual = plain.is_null().arg_true()
     if not unusual.is_empty():
         normal = [pl.lit(system.decode()), _normal(pl.all().fill_null(""))]
         plain = plain.scatter(unusual, parts[unusual].select(pl.concat_str(normal, separator=_SEPARATOR)).to_series())
     return _key(plain)
+
+
+@cache
+def _normal_system(source_system: str) -> str:
+    normal: str = pl.select(_normal(pl.lit(source_system))).item()
+    return normal
 
 
 def _normal(text: pl.Expr) -> pl.Expr:
