@@ -37,22 +37,22 @@ def totals_lines(read: pl.DataFrame) -> pl.Series:
 
     `read` has the cells c0, c1, … and the `size` of all of them together.
     """
-    suspects = read["size"] <= _FOOTER_LIMIT
-    verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
-    if not suspects.any():
-        return verdict
-    cells = read.filter(suspects).select(
+    is_short = read["size"] <= _FOOTER_LIMIT
+    suspects = is_short.arg_true()
+    if suspects.is_empty():
+        return is_short
+    cells = read[suspects].select(
         pl.concat_str(pl.col("^c[0-9]+$").str.strip_chars(), separator=" ", ignore_nulls=True)
     )
-    return verdict.scatter(suspects.arg_true(), _is_totals(cells.to_series()))
+    return is_short.scatter(suspects, _is_totals(cells.to_series()))
 
 
 def with_footers(frame: pl.DataFrame) -> pl.DataFrame:
     """Give malformed lines that are footers their own code: a footer often has fewer cells than a record."""
-    suspects = (frame["error_code"] == _WRONG_FIELD_COUNT).fill_null(value=False)
-    if not suspects.any():
+    suspects = (frame["error_code"] == _WRONG_FIELD_COUNT).arg_true()
+    if suspects.is_empty():
         return frame
-    footers = suspects.arg_true().filter(_is_totals(frame["raw"].filter(suspects)))
+    footers = suspects.filter(_is_totals(frame["raw"][suspects]))
     code = ErrorCode.TOTALS_LINE
     return frame.with_columns(
         frame["error_code"].scatter(footers, str(code)), frame["error_message"].scatter(footers, message(code))

@@ -35,7 +35,7 @@ def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMa
     A state's code in the column of states names none: Idaho's is a spelling. `read` has the cells c0, c1, … and what
     was read of them.
     """
-    verdict = pl.repeat(value=False, n=read.height, dtype=pl.Boolean, eager=True)
+    verdict = pl.Series([False]).new_from_index(0, read.height)
     suspects = _without_values(read)
     if suspects.is_empty():
         return verdict
@@ -71,10 +71,11 @@ def with_headers(frame: pl.DataFrame, header: Sequence[str]) -> pl.DataFrame:
     """
     ours = reduced("".join(header))
     limit = _BYTES_PER_BYTE * len(ours.encode())
-    suspects = (frame["error_code"].is_not_null() & (frame["raw"].str.len_bytes() <= limit)).fill_null(value=False)
-    if not suspects.any():
+    is_suspect = pl.col("error_code").is_not_null() & (pl.col("raw").str.len_bytes() <= limit)
+    suspects = frame.select(pl.arg_where(is_suspect)).to_series()
+    if suspects.is_empty():
         return frame
-    found = suspects.arg_true().filter(_reduced(frame["raw"].filter(suspects)) == ours)
+    found = suspects.filter(_reduced(frame["raw"][suspects]) == ours)
     code = ErrorCode.REPEATED_HEADER
     return frame.with_columns(
         frame["error_code"].scatter(found, str(code)), frame["error_message"].scatter(found, message(code))
@@ -87,12 +88,14 @@ def _without_values(read: pl.DataFrame) -> pl.Series:
     What has been read anyway is asked first, so that few cells are looked at.
     """
     is_large = pl.col("amount").str.len_bytes() >= _FIVE_DIGITS
-    unread = read.select(~is_large.fill_null(value=False) & pl.col("day").is_null() & pl.col("phone").is_null())
-    places = unread.to_series().arg_true()
+    is_unread = ~is_large.fill_null(value=False) & pl.col("day").is_null() & pl.col("phone").is_null()
+    unread = read.select(pl.arg_where(is_unread)).to_series()
+    if unread.is_empty():
+        return unread
     has_value = pl.col("contact_email").str.contains("@", literal=True).fill_null(value=False) | (
         pl.col("case_reference").str.contains("[0-9]{5}").fill_null(value=False)
     )
-    return places.filter(read.select("contact_email", "case_reference")[places].select(~has_value).to_series())
+    return unread.filter(read[unread].select(~has_value).to_series())
 
 
 def _spelled(cells: pl.Series, spellings: list[str]) -> pl.Series:

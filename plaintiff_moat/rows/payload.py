@@ -64,12 +64,12 @@ def _object(fields: Sequence[pl.Expr]) -> pl.Expr:
 
 def _safe(texts: pl.Series) -> pl.Series:
     """Redact the texts that may need it; show NUL, which jsonb refuses, as its symbol; cut what is overlong."""
-    doubtful = (
-        texts.str.contains(_UNUSUAL) | texts.str.contains(_NINE_DIGITS) | (texts.str.len_bytes() > TEXT_LIMIT)
-    ).arg_true()
+    text = pl.col("text")
+    is_doubtful = text.str.contains(_UNUSUAL) | text.str.contains(_NINE_DIGITS) | (text.str.len_bytes() > TEXT_LIMIT)
+    doubtful = texts.to_frame("text").select(pl.arg_where(is_doubtful)).to_series()
     if doubtful.is_empty():
         return texts
-    return texts.scatter(doubtful, pl.Series([_safe_text(text) for text in texts.gather(doubtful)], dtype=pl.String))
+    return texts.scatter(doubtful, pl.Series([_safe_text(text) for text in texts[doubtful]], dtype=pl.String))
 
 
 def _safe_text(text: str) -> str:

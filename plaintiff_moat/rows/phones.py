@@ -48,7 +48,8 @@ def e164(texts: pl.Series) -> pl.Series:
 
 def _valid(numbers: pl.Series) -> pl.Series:
     """Give those of these North American numbers that phonenumbers would call valid, and null for any other."""
-    return pl.select(pl.when(numbers.str.contains(_valid_pattern())).then(numbers)).to_series()
+    is_valid = pl.all().str.contains(_valid_pattern())
+    return numbers.to_frame().select(pl.when(is_valid).then(pl.all())).to_series()
 
 
 @cache

@@ -46,6 +46,7 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
         is_header=repeated_headers(read, header, mapping),
         is_totals=totals_lines(read),
         is_nameless=_nameless(read["plaintiff_name"]),
+        is_no_amount=_no_amounts(read["judgment_amount"], read["amount"]),
     )
     judged = _judge(read, _rules(names, mapping))
     valid = pl.col("error_code").is_null()
@@ -55,11 +56,11 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
         extra=pl.when(valid).then(extra),
         warnings=warn.array_literal({code: valid & doubt for code, doubt in _doubts().items()}),
     )
-    keys = dedupe_keys(landed.select(mapping.mapping.identity), source_system)
+    keys = dedupe_keys(landed[list(mapping.mapping.identity)], source_system)
     return landed.with_columns(
         dedupe_key=pl.when(valid).then(keys),
         raw_payload=_payloads(judged, names, mapping),
-    ).select(LANDING_COLUMNS)
+    )[list(LANDING_COLUMNS)]
 
 
 def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
@@ -81,11 +82,22 @@ def _nameless(names: pl.Series) -> pl.Series:
     One that begins with a visible character of ASCII is told by two comparisons: of a million names a tenth of what
     looking at each costs.
     """
-    suspects = ~((names >= "!") & (names <= "~")).fill_null(value=False)
-    if not suspects.any():
-        return suspects
-    seen = names.filter(suspects).str.contains(_SEEN).fill_null(value=False)
-    return suspects.scatter(suspects.arg_true(), ~seen)
+    is_doubtful = names.is_null() | (names < "!") | (names > "~")
+    suspects = is_doubtful.arg_true()
+    if suspects.is_empty():
+        return is_doubtful
+    is_seen = pl.all().str.contains(_SEEN).fill_null(value=False)
+    return is_doubtful.scatter(suspects, names[suspects].to_frame().select(~is_seen).to_series())
+
+
+def _no_amounts(sent: pl.Series, read: pl.Series) -> pl.Series:
+    """Tell which were sent and are not even written as amounts; only those that were not read are looked at."""
+    is_unread = sent.is_not_null() & read.is_null()
+    suspects = is_unread.arg_true()
+    if suspects.is_empty():
+        return is_unread
+    is_shaped = sent[suspects].to_frame().select(normalise.is_amount_shaped(pl.all())).to_series()
+    return is_unread.scatter(suspects, ~is_shaped)
 
 
 def _values() -> dict[str, pl.Expr]:
@@ -109,7 +121,6 @@ def _doubts() -> dict[WarningCode, pl.Expr]:
 def _rules(names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
     """List the rules in the order of `ErrorCode`: the first that fails is the one that is reported."""
     identity = mapping.mapping.identity
-    unread_amount = pl.col("judgment_amount").is_not_null() & pl.col("amount").is_null()
     fails = {
         ErrorCode.REPEATED_HEADER: pl.col("is_header"),
         ErrorCode.TOTALS_LINE: pl.col("is_totals"),
@@ -117,8 +128,8 @@ def _rules(names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
         ErrorCode.RECORD_TOO_LARGE: pl.col("size") > RECORD_LIMIT,
         ErrorCode.MISSING_PLAINTIFF_NAME: pl.col("is_nameless"),
         ErrorCode.MISSING_IDENTITY: pl.all_horizontal(pl.col(column).is_null() for column in identity),
-        ErrorCode.INVALID_AMOUNT: ~normalise.is_amount_shaped(pl.when(unread_amount).then("judgment_amount")),
-        ErrorCode.AMOUNT_OUT_OF_RANGE: unread_amount,
+        ErrorCode.INVALID_AMOUNT: pl.col("is_no_amount"),
+        ErrorCode.AMOUNT_OUT_OF_RANGE: pl.col("judgment_amount").is_not_null() & pl.col("amount").is_null(),
         ErrorCode.INVALID_DATE: pl.col("judgment_date").is_not_null() & pl.col("day").is_null(),
     }
     subjects = {
@@ -152,13 +163,14 @@ def _judge(read: pl.DataFrame, rules: Sequence[_Rule]) -> pl.DataFrame:
 
 def _payloads(judged: pl.DataFrame, names: Sequence[str], mapping: BoundMapping) -> pl.Series:
     """Give the payload of each reject, and null for every valid record."""
-    payloads = pl.repeat(None, judged.height, dtype=pl.String, eager=True)
-    readable = judged["verdict"].is_not_null()
-    unreadable = judged["error_code"].is_not_null() & ~readable
-    if readable.any():
-        cells = payload.readable_payload(judged.filter(readable), names, mapping.sensitive)
-        payloads = payloads.scatter(readable.arg_true(), cells)
-    if unreadable.any():
-        texts = payload.unreadable_payload(judged.filter(unreadable), withheld=bool(mapping.sensitive))
-        payloads = payloads.scatter(unreadable.arg_true(), texts)
+    payloads = judged["raw"].clear(judged.height)
+    is_read = judged["verdict"].is_not_null()
+    readable = is_read.arg_true()
+    unreadable = (judged["error_code"].is_not_null() & ~is_read).arg_true()
+    if not readable.is_empty():
+        cells = payload.readable_payload(judged[readable], names, mapping.sensitive)
+        payloads = payloads.scatter(readable, cells)
+    if not unreadable.is_empty():
+        texts = payload.unreadable_payload(judged[unreadable], withheld=bool(mapping.sensitive))
+        payloads = payloads.scatter(unreadable, texts)
     return payloads
