@@ -94,7 +94,7 @@ def new_database(server: Server) -> Iterator[Callable[[str], str]]:
             name = sql.Identifier(f"test_{uuid4().hex}")
             clone = sql.SQL("create database {} template {} strategy file_copy")
             _statement(server, clone.format(name, sql.Identifier(clone_of)))
-            clean_up.callback(_statement, server, sql.SQL("drop database {} with (force)").format(name))
+            clean_up.callback(_drop, server, name)
             return server.url(name.as_string().strip('"'))
 
         yield create
@@ -117,6 +117,13 @@ def conn(db_url: str) -> Iterator[psycopg.Connection]:
     """Open connection to the database of `db_url`, in autocommit mode."""
     with connect(Database(db_url, embedded=True)) as connection:
         yield connection
+
+
+def _drop(server: Server, database: sql.Identifier) -> None:
+    # a session of the superuser may not be over yet, and nobody else can end it
+    url = server.url("postgres", user=server.superuser) if isinstance(server, Cluster) else server.url("postgres")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(sql.SQL("drop database {} with (force)").format(database))
 
 
 def _statement(server: Server, statement: sql.Composed) -> None:
