@@ -77,7 +77,7 @@ def server(
 def template(server: Server) -> str:
     """Name the migrated database that `db_url` clones."""
     name = "migrated"
-    _statement(server, sql.SQL("create database {}").format(sql.Identifier(name)))
+    _statement(server.url("postgres"), sql.SQL("create database {}").format(sql.Identifier(name)))
     with connect(Database(server.url(name), embedded=True)) as conn:
         migrate.push(conn)
     if isinstance(server, Cluster):
@@ -93,8 +93,9 @@ def new_database(server: Server) -> Iterator[Callable[[str], str]]:
         def create(clone_of: str) -> str:
             name = sql.Identifier(f"test_{uuid4().hex}")
             clone = sql.SQL("create database {} template {} strategy file_copy")
-            _statement(server, clone.format(name, sql.Identifier(clone_of)))
-            clean_up.callback(_drop, server, name)
+            _statement(server.url("postgres"), clone.format(name, sql.Identifier(clone_of)))
+            drop = sql.SQL("drop database {} with (force)").format(name)
+            clean_up.callback(_statement, _superusers_url(server), drop)
             return server.url(name.as_string().strip('"'))
 
         yield create
@@ -119,13 +120,11 @@ def conn(db_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def _drop(server: Server, database: sql.Identifier) -> None:
-    # a session of the superuser may not be over yet, and nobody else can end it
-    url = server.url("postgres", user=server.superuser) if isinstance(server, Cluster) else server.url("postgres")
+def _superusers_url(server: Server) -> str:
+    # nobody else can drop a database in which a superuser's session is not over yet
+    return server.url("postgres", user=server.superuser) if isinstance(server, Cluster) else server.url("postgres")
+
+
+def _statement(url: str, statement: sql.Composed) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(sql.SQL("drop database {} with (force)").format(database))
-
-
-def _statement(server: Server, statement: sql.Composed) -> None:
-    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
         conn.execute(statement)

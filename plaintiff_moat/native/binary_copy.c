@@ -51,7 +51,7 @@ static uint8_t *put_uuid(uint8_t *to, struct text text) {
     for (int at = 0; at < 32; at += 2) {
         int high = hexadecimal[text.bytes[at]], low = hexadecimal[text.bytes[at + 1]];
         is_one &= high && low;
-        *to++ = (uint8_t)((high - 1) << 4 | (low - 1));
+        *to++ = (uint8_t)(16 * (high - 1) + low - 1);
     }
     return is_one ? to : NULL;
 }
