@@ -27,21 +27,22 @@ _FILL = """
     do $$
     declare
         v_run uuid;
+        v_run_no integer;
         v_system text;
     begin
         for v_number in 1..{runs} loop
             v_system := 'vendor-' || v_number % 5;
-            select run_id into v_run
+            select run_id, ingest.run_number(run_id) into v_run, v_run_no
             from ingest.claim_import_run(
                 v_system, 'batch-' || v_number, md5(v_number::text), 'export.csv', p_expected_count => {records}
             );
             perform ingest.open_chunk(v_run, 1, 0, 0, 1000, 1, {records}, repeat('00', 32));
             insert into ingest.landed_rows (
-                import_run_id, row_number, attempt, chunk_no, line_start, line_end,
+                run_no, row_number, attempt, chunk_no, line_start, line_end,
                 plaintiff_name, dedupe_key, error_code, raw_payload
             )
             select
-                v_run, place, 1, 0, place + 1, place + 1,
+                v_run_no, place, 1, 0, place + 1, place + 1,
                 case when place > 1 then 'Ada ' || place end,
                 case when place > 1 then md5(v_system || ':' || v_number + place)::uuid end,
                 case when place = 1 then 'MISSING_NAME' end,

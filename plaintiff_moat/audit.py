@@ -176,9 +176,8 @@ def _whole_ledger(conn: psycopg.Connection[Any]) -> Iterator[Finding]:
     """What is of no single run."""
     stray = ledger.one(conn, "runless_landing")
     if stray is not None:
-        yield Finding(
-            "NO_RUN", str(stray["import_run_id"]), stray["relation"], "rows of a run that exists", "no such run"
-        )
+        run = str(stray["import_run_id"] or f"number {stray['run_no']}")
+        yield Finding("NO_RUN", run, stray["relation"], "rows of a run that exists", "no such run")
     twice = ledger.one(conn, "deliveries_with_two_runs")
     if twice is not None:
         where = f"source system {twice['source_system']}, batch {twice['source_batch_id']}"

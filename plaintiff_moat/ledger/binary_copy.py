@@ -4,11 +4,11 @@ A million records have twenty million fields, and the form is exact to the byte:
 """
 
 import ctypes
+import struct
 import weakref
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from plaintiff_moat.native import function
 from plaintiff_moat.native.arrow import Fault, taker
@@ -35,13 +35,14 @@ class _Place(ctypes.Structure):
     _fields_ = (("row", ctypes.c_int64), ("column", ctypes.c_int64))
 
 
-def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequence[UUID | int]) -> memoryview:
+def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequence[int]) -> memoryview:
     """Give the rows as what `COPY table (…) FROM STDIN (FORMAT binary)` reads.
 
-    `beginning` are values that all rows have, of the columns before those of the frame. Raises ValueError for a column
+    `beginning` are integers that all rows have, in the columns before those of the frame. Raises ValueError for a column
     of another data type or a value in another form than its kind's; a value is never part of the message.
     """
-    fields = b"".join(map(_field, beginning))
+    # each behind its length
+    fields = b"".join(struct.pack("!ii", 4, value) for value in beginning)
     of_each_row = (len(beginning) + rows.width).to_bytes(2, "big") + fields
     of_columns = (ctypes.c_int32 * rows.width)(*(kinds[column] for column in rows.columns))
     bytes_, size, place = ctypes.c_void_p(), ctypes.c_int64(), _Place()
@@ -62,11 +63,6 @@ def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequ
     # not at the interpreter's exit too: a thread may still be sending
     weakref.finalize(written, _FREE, bytes_.value).atexit = False
     return memoryview(written).cast("B").toreadonly()
-
-
-def _field(value: UUID | int) -> bytes:
-    content = value.bytes if isinstance(value, UUID) else value.to_bytes(4, "big", signed=True)
-    return len(content).to_bytes(4, "big") + content
 
 
 _BINARY_COPY: Final = taker(

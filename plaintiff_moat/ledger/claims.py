@@ -83,8 +83,8 @@ class IngestClaimClient:
     """Calls the functions of schema `ingest` over a connection of the caller's.
 
     Each call commits on its own unless the caller has a transaction open, in which case it becomes part of that. The
-    client remembers the attempt of what it claimed (or of the `lease` it is given) and names it in every later call, so
-    that the database refuses it with LeaseLost once somebody else has taken the run over. The refusal is recorded as an
+    client remembers the leases that it was granted (or the `lease` it is given) and names the attempt in every later
+    call, so that the database refuses it with LeaseLost once somebody else has taken the run over. The refusal is recorded as an
     event `write_refused`, unless the caller's own transaction is open.
 
     Every method raises LeaseLost, IdentityRequired, NoSuchRun, WrongRun, DatabaseNotMigrated or DatabaseUnreachable
@@ -101,7 +101,7 @@ class IngestClaimClient:
     ) -> None:
         self._conn = conn
         self.worker_id = lease.worker_id if lease else redact(worker_id) or default_worker_id()
-        self._attempts: dict[UUID, int] = {lease.run_id: lease.attempt} if lease else {}
+        self._leases = {lease.run_id: lease} if lease else {}
 
     def claim(
         self,
@@ -131,20 +131,21 @@ class IngestClaimClient:
             "expected_count": expected_count,
             "unattended": unattended,
         }
-        result = self._claim(delivery)
+        result, lease = self._claim(delivery)
         if result.run_id is not None and (result.is_in_progress or (result.is_claimed and result.attempt != 1)):
             ended = end_outdated_writers(self._conn, result.run_id)
             if ended and result.is_in_progress:
-                result = self._claim(delivery)
-        if result.is_claimed and result.run_id is not None and result.attempt is not None:
-            self._attempts[result.run_id] = result.attempt
+                result, lease = self._claim(delivery)
+        if lease is not None:
+            self._leases[lease.run_id] = lease
         return result
 
-    def _claim(self, delivery: Mapping[str, Any]) -> ClaimResult:
-        run_id, status, attempt = self._call("claim", worker_id=self.worker_id, **delivery)
+    def _claim(self, delivery: Mapping[str, Any]) -> tuple[ClaimResult, Lease | None]:
+        run_id, status, run_no, attempt = self._call("claim", worker_id=self.worker_id, **delivery)
         if status == "not_released":
             raise NotReleased(run_id)
-        return ClaimResult(run_id=run_id, status=ClaimStatus(status), attempt=attempt)
+        result = ClaimResult(run_id=run_id, status=ClaimStatus(status), attempt=attempt)
+        return result, Lease(run_id, run_no, attempt, self.worker_id) if result.is_claimed else None
 
     def refuse_duplicate(
         self, source_system: str, source_batch_id: str, file_hash: str, filename: str | None = None
@@ -165,7 +166,7 @@ class IngestClaimClient:
 
     def lease(self, run_id: UUID) -> Lease:
         """The lease that this client was granted. Raises KeyError when it was not."""
-        return Lease(run_id, self._attempts[run_id], self.worker_id)
+        return self._leases[run_id]
 
     def heartbeat(self, run_id: UUID | str) -> bool:
         """Keeps the lease alive; False when the run is no longer processing and this client never claimed it."""
@@ -234,13 +235,13 @@ class IngestClaimClient:
         return bool(self._call("release", run_id=run_id, reason=redact(reason))[0])
 
     def _call_as_holder(self, name: str, run_id: UUID | str, **arguments: Any) -> tuple[Any, ...]:
-        attempt = self._attempts.get(UUID(str(run_id)))
-        worker_id = None if attempt is None else self.worker_id
+        lease = self._leases.get(UUID(str(run_id)))
+        attempt, worker_id = (lease.attempt, lease.worker_id) if lease else (None, None)
         try:
             return self._call(name, run_id=run_id, attempt=attempt, worker_id=worker_id, **arguments)
         except LeaseLost:
-            if attempt is not None:
-                record_refusal(self._conn, Lease(UUID(str(run_id)), attempt, self.worker_id), name)
+            if lease is not None:
+                record_refusal(self._conn, lease, name)
             raise
 
     def _call(self, name: str, **arguments: Any) -> tuple[Any, ...]:

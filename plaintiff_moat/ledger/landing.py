@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "land", "landed_chunks"]
 
-_OF_THE_CHUNK: Final = ("import_run_id", "attempt", "chunk_no")
+_OF_THE_CHUNK: Final = ("run_no", "attempt", "chunk_no")
 _INTEGERS: Final = ("row_number", "line_start", "line_end", "replays_row")
 _TEXTS: Final = (
     "plaintiff_name", "firm_name", "contact_name", "contact_email", "contact_phone",
@@ -74,7 +74,7 @@ def land(
     filled = frame.select(column for column in frame if column.null_count() < frame.height)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*_OF_THE_CHUNK, *filled.columns)))
     statement = sql.SQL(query("copy_landed_rows")).format(columns=columns)
-    encoded = binary_copy(filled, KINDS, (lease.run_id, lease.attempt, chunk.number))
+    encoded = binary_copy(filled, KINDS, (lease.run_no, lease.attempt, chunk.number))
     try:
         with domain_errors(), conn.transaction(), conn.cursor() as cursor:
             if _open(cursor, lease, chunk):

@@ -18,6 +18,7 @@ class Lease:
     """Who may write to a run: plain data that a worker of any kind can be handed."""
 
     run_id: UUID
+    run_no: int
     attempt: int
     worker_id: str
 

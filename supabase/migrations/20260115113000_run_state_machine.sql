@@ -32,8 +32,9 @@ begin
         return new;
     end if;
 
-    if (new.id, new.source_system, new.source_batch_id, new.file_hash, new.import_kind, new.created_at)
-        is distinct from (old.id, old.source_system, old.source_batch_id, old.file_hash, old.import_kind, old.created_at)
+    if (new.id, new.run_no, new.source_system, new.source_batch_id, new.file_hash, new.import_kind, new.created_at)
+        is distinct from
+        (old.id, old.run_no, old.source_system, old.source_batch_id, old.file_hash, old.import_kind, old.created_at)
     then
         raise exception 'what a run is of does not change: only its state does' using errcode = 'ML003';
     end if;

@@ -32,6 +32,18 @@ $$;
 
 comment on function ingest.lease_attempt(uuid) is 'The run''s attempt: the fencing token of whoever claimed it last.';
 
+create function ingest.run_number(p_run_id uuid)
+returns integer
+language sql
+volatile  -- sees the claim made by the same statement
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select r.run_no from ingest.import_runs as r where r.id = p_run_id
+$$;
+
+comment on function ingest.run_number(uuid) is 'The run''s number: what its landed rows are copied under.';
+
 create function ingest._require_lease(p_run ingest.import_runs, p_worker_id text, p_attempt integer)
 returns void
 language plpgsql
@@ -141,13 +153,13 @@ declare
         from (select l.extra from landed as l where jsonb_typeof(l.extra) = 'object' limit 1) as one
     );
 begin
-    select l.import_run_id, l.attempt into v_first from landed as l limit 1;
+    select l.run_no, l.attempt into v_first from landed as l limit 1;
     if not found then
         return null;
     end if;
-    select * into v_run from ingest.import_runs as r where r.id = v_first.import_run_id for key share;
+    select * into v_run from ingest.import_runs as r where r.run_no = v_first.run_no for key share;
     if not found then
-        raise exception 'there is no run %', v_first.import_run_id using errcode = 'ML005';
+        raise exception 'there is no run of number %', v_first.run_no using errcode = 'ML005';
     end if;
     perform ingest._require_lease(v_run, null, v_first.attempt);
 
@@ -158,7 +170,7 @@ begin
             count(*) as records,
             min(l.row_number) as first_row,
             max(l.row_number) as last_row,
-            bool_and(l.import_run_id = v_first.import_run_id and l.attempt = v_first.attempt) as are_of_one_attempt,
+            bool_and(l.run_no = v_first.run_no and l.attempt = v_first.attempt) as are_of_one_attempt,
             bool_or(l.extra - v_names <> '{}') filter (where jsonb_typeof(l.extra) = 'object') as has_other_names,
             array_agg(l.warnings::text) filter (where cardinality(l.warnings) > 0) as warnings,
             array_agg(l.error_code) filter (where l.error_code is not null) as codes,
@@ -171,7 +183,7 @@ begin
         if not v_landed.are_of_one_attempt or not exists (
             select
             from ingest.landed_chunks as c
-            where c.import_run_id = v_first.import_run_id
+            where c.import_run_id = v_run.id
                 and c.chunk_no = v_landed.chunk_no
                 and c.attempt = v_first.attempt
                 and c.records = v_landed.records
@@ -239,7 +251,7 @@ begin
     if new.records > 0 and not exists (
         select
         from ingest.landed_rows as l
-        where l.import_run_id = new.import_run_id
+        where l.run_no = v_run.run_no
             and l.row_number = new.first_row + new.records - 1
             and l.chunk_no = new.chunk_no
     ) then

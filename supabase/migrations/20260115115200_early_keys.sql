@@ -44,7 +44,7 @@ begin
                 and (c.records = 0 or exists (
                     select
                     from ingest.landed_rows as l
-                    where l.import_run_id = c.import_run_id
+                    where l.run_no = v_run.run_no
                         and l.row_number = c.first_row + c.records - 1
                         and l.chunk_no = c.chunk_no
                 )) as follows

@@ -4,10 +4,11 @@ create view ingest._owned_keys as
 select
     k.owner_run_id,
     k.dedupe_key
-from ingest.landed_rows as owned
+from ingest.import_runs as r
+inner join ingest.landed_rows as owned on owned.run_no = r.run_no
 inner join ingest.plaintiff_keys as k
     on k.dedupe_key = owned.dedupe_key
-    and k.owner_run_id = owned.import_run_id
+    and k.owner_run_id = r.id
     and k.owner_row_number = owned.row_number;
 
 comment on view ingest._owned_keys is
@@ -26,7 +27,7 @@ set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     with later_run as materialized (
-        select later.id, later.publish_seq, owner_run.rows_inserted as owned, later.rows_fetched as records
+        select later.id, later.run_no, later.publish_seq, owner_run.rows_inserted as owned, later.rows_fetched as records
         from ingest.import_runs as owner_run
         inner join ingest.import_runs as later
             on later.source_system = owner_run.source_system
@@ -45,20 +46,20 @@ as $$
             and (select lists.owner_has_the_shorter from lists)
     ),
     held as (
-        select l.dedupe_key, l.import_run_id, l.row_number, later.publish_seq
+        select l.dedupe_key, later.id, l.row_number, later.publish_seq
         from later_run as later
-        inner join ingest.landed_rows as l on l.import_run_id = later.id
+        inner join ingest.landed_rows as l on l.run_no = later.run_no
         inner join owned on owned.dedupe_key = l.dedupe_key
         union all
-        select l.dedupe_key, l.import_run_id, l.row_number, later.publish_seq
+        select l.dedupe_key, later.id, l.row_number, later.publish_seq
         from later_run as later
-        inner join ingest.landed_rows as l on l.import_run_id = later.id
+        inner join ingest.landed_rows as l on l.run_no = later.run_no
         inner join ingest.plaintiff_keys as k
             on k.dedupe_key = l.dedupe_key
             and k.owner_run_id = p_owner_run_id
         where not (select lists.owner_has_the_shorter from lists)
     )
-    select distinct on (held.dedupe_key) held.dedupe_key, held.import_run_id, held.row_number
+    select distinct on (held.dedupe_key) held.dedupe_key, held.id, held.row_number
     from held
     order by held.dedupe_key, held.publish_seq, held.row_number
 $$;

@@ -116,7 +116,9 @@ as $$
             (
                 select sum(p.rejected_total) from ingest.chunk_profiles as p where p.import_run_id = p_run_id
             ) + (
-                select coalesce(sum(l.judgment_amount), 0) from ingest.landed_rows as l where l.import_run_id = p_run_id
+                select coalesce(sum(l.judgment_amount), 0)
+                from ingest.landed_rows as l
+                where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
             )
     end
 $$;

@@ -18,7 +18,7 @@ as $$
             l.replays_row as row_number,
             coalesce(r.publish_seq, 0) as since
         from ingest.import_runs as r
-        inner join ingest.landed_rows as l on l.import_run_id = r.id
+        inner join ingest.landed_rows as l on l.run_no = r.run_no
         where r.id = p_run_id
             and r.replays is not null
             and l.replays_row is not null
@@ -28,7 +28,7 @@ as $$
         from stands_for
         inner join ingest.import_runs as r on r.id = stands_for.run_id
         inner join ingest.landed_rows as l
-            on l.import_run_id = r.id
+            on l.run_no = r.run_no
             and l.row_number = stands_for.row_number
         where r.replays is not null
             and l.replays_row is not null
@@ -39,7 +39,7 @@ as $$
         (
             select r.id as run_id, l.row_number, l.replays_row as reject, l.error_code, 0::bigint as since
             from ingest.import_runs as r
-            inner join ingest.landed_rows as l on l.import_run_id = r.id
+            inner join ingest.landed_rows as l on l.run_no = r.run_no
             where r.replays = p_run_id
                 and l.replays_row is not null
             union all
@@ -50,7 +50,7 @@ as $$
                 on r.replays = stands_for.run_id
                 and r.id <> stands_for.by
             inner join ingest.landed_rows as l
-                on l.import_run_id = r.id
+                on l.run_no = r.run_no
                 and l.replays_row = stands_for.row_number
         )
         union
@@ -58,7 +58,7 @@ as $$
         from standing
         inner join ingest.import_runs as r on r.replays = standing.run_id
         inner join ingest.landed_rows as l
-            on l.import_run_id = r.id
+            on l.run_no = r.run_no
             and l.replays_row = standing.row_number
         where standing.error_code is not null
     )
@@ -90,7 +90,7 @@ as $$
             (
                 select count(*)::integer
                 from ingest.landed_rows as l
-                where l.import_run_id = p_run_id
+                where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
                     and l.error_code is not null
             ) as rejects,
             (
@@ -102,7 +102,7 @@ as $$
                     select l.row_number
                     from unnest(p_fixing) as named (row_number)
                     inner join ingest.landed_rows as l
-                        on l.import_run_id = p_run_id
+                        on l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
                         and l.row_number = named.row_number
                     where l.error_code is not null
                 ) as fixed
@@ -131,7 +131,7 @@ as $$
         'hex'
     )
     from ingest.landed_rows as l
-    where l.import_run_id = p_run_id
+    where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
         and l.replays_row is not null
 $$;
 
@@ -175,7 +175,7 @@ begin
     where not exists (
         select
         from ingest.landed_rows as l
-        where l.import_run_id = p_run_id
+        where l.run_no = v_run.run_no
             and l.row_number = named.row_number
             and l.error_code is not null
     )
@@ -213,7 +213,7 @@ begin
     v_rows := array(
         select l.replays_row
         from ingest.landed_rows as l
-        where l.import_run_id = p_run_id
+        where l.run_no = v_run.run_no
             and l.replays_row is not null
     );
     if p_replays is null then
@@ -252,14 +252,15 @@ set search_path = pg_catalog, pg_temp
 as $$
     select l.row_number, l.replays_row
     from ingest.import_runs as r
-    inner join ingest.landed_rows as l on l.import_run_id = r.id
+    inner join ingest.landed_rows as l on l.run_no = r.run_no
     where r.id = p_run_id
         and r.publish_seq is not null
         and l.replays_row is not null
         and not exists (
             select
-            from ingest.landed_rows as rejected
-            where rejected.import_run_id = r.replays
+            from ingest.import_runs as replayed
+            inner join ingest.landed_rows as rejected on rejected.run_no = replayed.run_no
+            where replayed.id = r.replays
                 and rejected.row_number = l.replays_row
                 and rejected.error_code is not null
         )

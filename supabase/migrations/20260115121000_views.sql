@@ -2,7 +2,7 @@
 
 create view ingest.plaintiffs_raw as
 select
-    l.import_run_id,
+    r.id as import_run_id,
     l.row_number,
     case
         when r.status = 'rolled_back' then 'rolled_back'
@@ -40,10 +40,10 @@ select
     l.raw_payload,
     l.replays_row
 from ingest.landed_rows as l
-inner join ingest.import_runs as r on r.id = l.import_run_id
+inner join ingest.import_runs as r on r.run_no = l.run_no
 left join ingest.plaintiff_keys as k
     on k.dedupe_key = l.dedupe_key
-    and k.owner_run_id = l.import_run_id
+    and k.owner_run_id = r.id
     and k.owner_row_number = l.row_number;
 
 comment on view ingest.plaintiffs_raw is
@@ -56,7 +56,7 @@ create view ingest.v_plaintiffs as
 select
     k.dedupe_key,
     r.source_system,
-    l.import_run_id,
+    r.id as import_run_id,
     l.row_number,
     l.plaintiff_name,
     l.firm_name,
@@ -78,7 +78,7 @@ select
 from ingest.plaintiff_keys as k
 inner join ingest.import_runs as r on r.id = k.owner_run_id
 inner join ingest.landed_rows as l
-    on l.import_run_id = k.owner_run_id
+    on l.run_no = r.run_no
     and l.row_number = k.owner_row_number
 where r.status = 'completed';
 
@@ -86,7 +86,7 @@ comment on view ingest.v_plaintiffs is 'The active plaintiffs: one record for ea
 
 create view ingest.v_rejects as
 select
-    l.import_run_id,
+    r.id as import_run_id,
     l.row_number,
     l.line_start,
     l.line_end,
@@ -94,6 +94,7 @@ select
     l.error_message,
     l.raw_payload
 from ingest.landed_rows as l
+inner join ingest.import_runs as r on r.run_no = l.run_no
 where l.error_code is not null;
 
 comment on view ingest.v_rejects is 'The rejected records of every run, read from an index of their own.';

@@ -185,9 +185,9 @@ as $$
     from ingest.landed_rows as l
     left join ingest.plaintiff_keys as k
         on k.dedupe_key = l.dedupe_key
-        and k.owner_run_id = l.import_run_id
+        and k.owner_run_id = p_run_id
         and k.owner_row_number = l.row_number
-    where l.import_run_id = p_run_id
+    where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
 $$;
 
 comment on function ingest.recount_run(uuid) is 'Counts the landed rows of a run again.';
@@ -206,7 +206,7 @@ as $$
         min(l.row_number),
         max(l.row_number)
     from ingest.landed_rows as l
-    where l.import_run_id = p_run_id
+    where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
     group by l.chunk_no, l.attempt
     order by min(l.row_number)
 $$;
@@ -225,7 +225,7 @@ as $$
     -- The representative of a key is the earliest record that a completed run of the source system holds.
     select l.row_number, l.dedupe_key, k.owner_run_id, k.owner_row_number, owner.status::text
     from ingest.import_runs as r
-    inner join ingest.landed_rows as l on l.import_run_id = r.id
+    inner join ingest.landed_rows as l on l.run_no = r.run_no
     left join ingest.plaintiff_keys as k on k.dedupe_key = l.dedupe_key
     left join ingest.import_runs as owner on owner.id = k.owner_run_id
     where r.id = p_run_id
@@ -252,10 +252,10 @@ set work_mem = '256MB'
 as $$
     select k.dedupe_key, k.owner_run_id, k.owner_row_number, r.status::text, r.publish_seq is not null
     from ingest.plaintiff_keys as k
-    left join ingest.landed_rows as l
-        on l.import_run_id = k.owner_run_id
-        and l.row_number = k.owner_row_number
     left join ingest.import_runs as r on r.id = k.owner_run_id
+    left join ingest.landed_rows as l
+        on l.run_no = r.run_no
+        and l.row_number = k.owner_row_number
     where (p_run_id is null or k.owner_run_id = p_run_id)
         and (l.dedupe_key is distinct from k.dedupe_key or r.publish_seq is null)
     order by k.owner_run_id, k.owner_row_number
@@ -266,37 +266,41 @@ comment on function ingest.misowned_key(uuid) is
     'The first key whose owner is not a landed valid record with that key of a run that was published; none when all is well.';
 
 create function ingest.runless_landing()
-returns table (import_run_id uuid, relation text)
+returns table (import_run_id uuid, run_no integer, relation text)
 language sql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
     with recursive landed as (  -- one look into the index for each run, however many rows it has
-        (select l.import_run_id from ingest.landed_rows as l order by l.import_run_id limit 1)
+        (select l.run_no from ingest.landed_rows as l order by l.run_no limit 1)
         union all
         select (
-            select l.import_run_id
+            select l.run_no
             from ingest.landed_rows as l
-            where l.import_run_id > landed.import_run_id
-            order by l.import_run_id
+            where l.run_no > landed.run_no
+            order by l.run_no
             limit 1
         )
         from landed
-        where landed.import_run_id is not null
+        where landed.run_no is not null
     )
-    select held.import_run_id, held.relation
+    select held.import_run_id, held.run_no, held.relation
     from (
-        select landed.import_run_id, 'landed_rows' as relation from landed where landed.import_run_id is not null
+        select null::uuid as import_run_id, landed.run_no, 'landed_rows' as relation
+        from landed
+        where landed.run_no is not null
         union all
-        select distinct c.import_run_id, 'landed_chunks' from ingest.landed_chunks as c
+        select distinct c.import_run_id, null::integer, 'landed_chunks' from ingest.landed_chunks as c
     ) as held
     where not exists (select from ingest.import_runs as r where r.id = held.import_run_id)
-    order by held.import_run_id
+        and not exists (select from ingest.import_runs as r where r.run_no = held.run_no)
+    order by held.import_run_id, held.run_no
     limit 1
 $$;
 
-comment on function ingest.runless_landing() is 'The first run id under which something is landed and which no run has; none when all is well.';
+comment on function ingest.runless_landing() is
+    'The first run id, else the first run number, under which something is landed and which no run has; none when all is well.';
 
 create view ingest.v_record_origins as
 select

@@ -23,12 +23,12 @@ _NAMED_RUNS = """
 """
 _OUTCOME = {
     "import_runs": """
-        select to_jsonb(r) - '{id,attempt,ended_attempt,identity_required,worker_id,created_at,updated_at,claimed_at,
+        select to_jsonb(r) - '{id,run_no,attempt,ended_attempt,identity_required,worker_id,created_at,updated_at,claimed_at,
             completed_at,rolled_back_at}'::text[] from named as r
     """,
     "landed_rows": """
-        select to_jsonb(l) - '{import_run_id,attempt}'::text[] || jsonb_build_object('run', r.run)
-        from ingest.landed_rows as l inner join named as r on r.id = l.import_run_id
+        select to_jsonb(l) - '{run_no,attempt}'::text[] || jsonb_build_object('run', r.run)
+        from ingest.landed_rows as l inner join named as r on r.run_no = l.run_no
     """,
     "landed_chunks": """
         select to_jsonb(c) - '{import_run_id,attempt,landed_at}'::text[] || jsonb_build_object('run', r.run)
@@ -49,10 +49,10 @@ VIOLATIONS = {
         group by source_system, source_batch_id, file_hash having count(*) > 1
     """,
     "I1 a landed row is of an attempt that was granted": """
-        select l.import_run_id, l.attempt, count(*)
-        from ingest.landed_rows as l left join ingest.import_runs as r on r.id = l.import_run_id
+        select l.run_no, l.attempt, count(*)
+        from ingest.landed_rows as l left join ingest.import_runs as r on r.run_no = l.run_no
         where (l.attempt between 1 and r.attempt) is not true
-        group by l.import_run_id, l.attempt
+        group by l.run_no, l.attempt
     """,
     "I2 the counts of a completed run are those of its records": """
         select r.id, r.rows_fetched, r.rows_inserted, r.rows_skipped, r.rows_errored, records.*
@@ -65,8 +65,8 @@ VIOLATIONS = {
                     count(*) filter (where l.error_code is not null) as errored
                 from ingest.landed_rows as l
                 left join ingest.plaintiff_keys as k
-                    on k.owner_run_id = l.import_run_id and k.owner_row_number = l.row_number
-                where l.import_run_id = r.id
+                    on k.owner_run_id = r.id and k.owner_row_number = l.row_number
+                where l.run_no = r.run_no
             ) as records
         where r.status = 'completed'
             and (r.expected_count is not null or records.fetched > 0)
@@ -78,11 +78,11 @@ VIOLATIONS = {
             )
     """,
     "I2 every record has one outcome": """
-        select l.import_run_id, l.row_number, count(p.status), min(p.status)
+        select l.run_no, l.row_number, count(p.status), min(p.status)
         from ingest.landed_rows as l
-        left join ingest.plaintiffs_raw as p
-            on p.import_run_id = l.import_run_id and p.row_number = l.row_number
-        group by l.import_run_id, l.row_number
+        left join ingest.import_runs as r on r.run_no = l.run_no
+        left join ingest.plaintiffs_raw as p on p.import_run_id = r.id and p.row_number = l.row_number
+        group by l.run_no, l.row_number
         having count(p.status) <> 1
             or min(p.status) not in ('inserted', 'skipped', 'failed', 'pending', 'rolled_back')
     """,
@@ -98,8 +98,8 @@ VIOLATIONS = {
     """,
     "I4 the active set is the earliest record of each key of the completed runs": """
         with should_be as (
-            select distinct on (l.dedupe_key) l.dedupe_key, l.import_run_id, l.row_number
-            from ingest.landed_rows as l inner join ingest.import_runs as r on r.id = l.import_run_id
+            select distinct on (l.dedupe_key) l.dedupe_key, r.id as import_run_id, l.row_number
+            from ingest.landed_rows as l inner join ingest.import_runs as r on r.run_no = l.run_no
             where r.status = 'completed' and l.error_code is null
             order by l.dedupe_key, r.publish_seq, l.row_number
         )
@@ -117,9 +117,10 @@ VIOLATIONS = {
         select *
         from ingest.landed_chunks as c
         full join (
-            select import_run_id, chunk_no, count(*) as rows, min(row_number) as first, max(row_number) as last,
-                min(attempt) as attempt, max(attempt) as last_attempt
-            from ingest.landed_rows group by import_run_id, chunk_no
+            select r.id as import_run_id, l.chunk_no, count(*) as rows, min(l.row_number) as first,
+                max(l.row_number) as last, min(l.attempt) as attempt, max(l.attempt) as last_attempt
+            from ingest.landed_rows as l left join ingest.import_runs as r on r.run_no = l.run_no
+            group by r.id, l.chunk_no
         ) as l on l.import_run_id = c.import_run_id and l.chunk_no = c.chunk_no
         where (coalesce(l.rows, 0), coalesce(l.attempt, c.attempt), coalesce(l.last_attempt, c.attempt))
                 is distinct from (c.records, c.attempt, c.attempt)

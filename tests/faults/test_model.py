@@ -42,7 +42,7 @@ _STATE = """
         array(select array[c.chunk_no, c.attempt] from ingest.landed_chunks as c
             where c.import_run_id = r.id order by c.chunk_no) as chunks,
         array(select array[l.row_number::text, l.plaintiff_name, l.attempt::text] from ingest.landed_rows as l
-            where l.import_run_id = r.id order by l.row_number) as rows,
+            where l.run_no = r.run_no order by l.row_number) as rows,
         array(select array[e.event, e.worker_id, e.attempt::text, e.details ->> 'attempt'] from ingest.run_events as e
             where e.import_run_id = r.id order by e.seq) as events,
         array(select p.row_number from ingest.v_plaintiffs as p where p.import_run_id = r.id order by 1) as active
@@ -289,7 +289,9 @@ class Workers(RuleBasedStateMachine):
     def _lease(self, hand: Hand) -> Lease | None:
         if hand.worker is None or hand.attempt is None:
             return None
-        return Lease(self._id(hand.run), hand.attempt, hand.worker)
+        run_id = self._id(hand.run)
+        (run_no,) = self.conn.execute("select ingest.run_number(%s)", [run_id]).fetchone()
+        return Lease(run_id, run_no, hand.attempt, hand.worker)
 
     def _client(self, hand: Hand) -> IngestClaimClient:
         return IngestClaimClient(self.conn, lease=self._lease(hand))

@@ -15,7 +15,7 @@ _LATER = "(select id from ingest.import_runs where source_batch_id = 'later')"
 _PLANTED = {
     "I1 one live run for a delivery": """
         drop index ingest.import_runs_one_live_run;
-        insert into ingest.import_runs select (jsonb_populate_record(r,
+        insert into ingest.import_runs overriding user value select (jsonb_populate_record(r,
             jsonb_build_object('id', gen_random_uuid(), 'publish_seq', 9))).*
         from ingest.import_runs as r where source_batch_id = 'later'
     """,
@@ -31,16 +31,17 @@ _PLANTED = {
     "I3 nothing is visible of a run that is not completed": """
         update ingest.import_runs set status = 'failed' where source_batch_id = 'later';
         alter view ingest.v_plaintiffs rename to good;
-        create view ingest.v_plaintiffs as select dedupe_key, import_run_id, row_number, plaintiff_name
-        from ingest.landed_rows
+        create view ingest.v_plaintiffs as select l.dedupe_key, r.id as import_run_id, l.row_number, l.plaintiff_name
+        from ingest.landed_rows as l inner join ingest.import_runs as r on r.run_no = l.run_no
     """,
     "I3 no key is held by a run that was never published": """
         alter table ingest.import_runs drop constraint import_runs_completed_is_published;
         update ingest.import_runs set publish_seq = null where source_batch_id = 'later'
     """,
     "I4 the active set is the earliest record of each key of the completed runs": f"""
-        update ingest.plaintiff_keys as k set owner_run_id = l.import_run_id, owner_row_number = l.row_number
-        from ingest.landed_rows as l where l.dedupe_key = k.dedupe_key and l.import_run_id = {_LATER}
+        update ingest.plaintiff_keys as k set owner_run_id = r.id, owner_row_number = l.row_number
+        from ingest.landed_rows as l inner join ingest.import_runs as r on r.run_no = l.run_no
+        where l.dedupe_key = k.dedupe_key and r.id = {_LATER}
     """,
     "I5 no landed row or chunk was updated or deleted": """
         update ingest.landed_rows set city = 'Albany'; select pg_stat_force_next_flush()

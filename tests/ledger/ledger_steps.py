@@ -79,6 +79,7 @@ class Claim:
     """The answer to a claim, with the token that it brought."""
 
     run_id: UUID
+    run_no: int
     status: str
     attempt: int
     worker: str | None
@@ -104,14 +105,14 @@ def claim(
 ) -> Claim:
     """Claim a batch's file, which is one and the same for one batch."""
     file_hash = hashlib.sha256(batch.encode()).hexdigest()
-    run_id, status, attempt = conn.execute(
+    run_id, run_no, status, attempt = conn.execute(
         """
-        select run_id, claim_status, ingest.lease_attempt(run_id)
+        select run_id, ingest.run_number(run_id), claim_status, ingest.lease_attempt(run_id)
         from ingest.claim_import_run(%s, %s, %s, 'plaintiffs.csv', 'plaintiff', %s, %s, %s, %s)
         """,
         (system, batch, file_hash, worker, fingerprint, expected, unattended),
     ).fetchall()[0]
-    return Claim(run_id, status, attempt, worker, system)
+    return Claim(run_id, run_no, status, attempt, worker, system)
 
 
 def announce(
@@ -151,7 +152,7 @@ def copy_rows(
     with (
         conn.cursor() as cursor,
         cursor.copy(
-            "copy ingest.landed_rows (import_run_id, row_number, attempt, chunk_no, line_start, line_end,"
+            "copy ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end,"
             " plaintiff_name, dedupe_key, error_code, raw_payload, replays_row) from stdin"
         ) as copy,
     ):
@@ -159,7 +160,7 @@ def copy_rows(
         for number, name, reject in zip(rows, records, rejects, strict=True):
             rejected = (None, None, "MISSING_NAME", "{}")
             valid = (name, uuid5(_NAMES, f"{held.system}\x1f{name}"), None, None)
-            place = (held.run_id, number, held.attempt, chunk, number + 1, number + 1)
+            place = (held.run_no, number, held.attempt, chunk, number + 1, number + 1)
             copy.write_row((*place, *(rejected if name is None else valid), reject))
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from uuid import UUID
 
 import polars as pl
 import psycopg
@@ -50,17 +49,16 @@ def _frame(rows: list[dict[str, object]]) -> pl.DataFrame:
 @pytest.fixture
 def copied(conn: psycopg.Connection) -> Callable[[pl.DataFrame], list[tuple]]:
     """Copy a frame into a table with a column of each kind; its rows as text."""
-    run = UUID(int=7)
     columns = ", ".join(f"{column} {_TYPES[kind]}" for column, kind in _COLUMNS.items())
-    conn.execute(f"create temporary table sent (run uuid, chunk integer, {columns})")
+    conn.execute(f"create temporary table sent (run integer, chunk integer, {columns})")
 
     def copy(frame: pl.DataFrame) -> list[tuple]:
         conn.execute("truncate sent")
         names = ", ".join(["run", "chunk", *frame.columns])
         with conn.cursor().copy(f"copy sent ({names}) from stdin (format binary)") as copy:
-            copy.write(binary_copy(frame, _COLUMNS, (run, 3)))
+            copy.write(binary_copy(frame, _COLUMNS, (7, 3)))
         rows = conn.execute(f"select {names} from sent").fetchall()
-        assert all(row[:2] == (run, 3) for row in rows)
+        assert all(row[:2] == (7, 3) for row in rows)
         return conn.execute(f"select {', '.join(f'{column}::text' for column in _COLUMNS)} from sent").fetchall()
 
     return copy
@@ -144,7 +142,7 @@ def test_the_kinds_are_those_of_the_table(conn: psycopg.Connection) -> None:
             " where a.attrelid = 'ingest.landed_rows'::regclass and a.attnum > 0 and not a.attisdropped"
         ).fetchall()
     )
-    of_the_chunk = {"import_run_id": "uuid", "attempt": "integer", "chunk_no": "integer"}
+    of_the_chunk = dict.fromkeys(("run_no", "attempt", "chunk_no"), "integer")
     assert types == {column: _TYPES[kind] for column, kind in KINDS.items()} | of_the_chunk
 
 

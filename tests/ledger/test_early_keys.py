@@ -182,7 +182,7 @@ def test_a_worker_without_the_lease_takes_no_key(conn: Connection) -> None:
     land(conn, held, ["Ada"])
     make_stale(conn, held.run_id)
     assert claim(conn, worker="worker-2").status == "claimed"
-    nobody = Claim(UUID(int=0), "claimed", 1, "worker-1")
+    nobody = Claim(UUID(int=0), 0, "claimed", 1, "worker-1")
     with unchanged(conn):
         with refused(LEASE_LOST):
             take_keys_early(conn, held)

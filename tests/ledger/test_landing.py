@@ -278,7 +278,7 @@ def test_row_lands_once(conn: Connection) -> None:
 
 def test_unknown_run_is_said_to_be_unknown(conn: Connection) -> None:
     """Neither an announcement nor rows are taken for a run that does not exist."""
-    nothing = Claim(value(conn, "select gen_random_uuid()"), "claimed", 1, "worker-1")
+    nothing = Claim(value(conn, "select gen_random_uuid()"), 0, "claimed", 1, "worker-1")
     with unchanged(conn):
         with refused(NO_SUCH_RUN):
             announce(conn, nothing, 1)
@@ -297,9 +297,9 @@ def test_record_is_valid_or_rejected(conn: Connection) -> None:
         with unchanged(conn), refused(_CHECK_VIOLATION), conn.transaction():
             announce(conn, held, 1)
             conn.execute(
-                "insert into ingest.landed_rows (import_run_id, row_number, attempt, chunk_no, line_start, line_end,"
+                "insert into ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end,"
                 f" dedupe_key, error_code, plaintiff_name) values (%s, 1, 1, 0, 2, 2, {key}, {error}, {name})".encode(),
-                (held.run_id,),
+                (held.run_no,),
             )
 
 

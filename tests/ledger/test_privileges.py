@@ -94,7 +94,7 @@ def test_importer_cannot_do_anything_else(conn: Connection) -> None:
         refused_statement(conn, "update ingest.import_runs set status = 'completed'")
         refused_statement(conn, "update ingest.landed_rows set plaintiff_name = 'Eve'")
         refused_statement(conn, "copy ingest.landed_rows to stdout")
-        refused_statement(conn, "insert into ingest.landed_rows (import_run_id) values (null) returning plaintiff_name")
+        refused_statement(conn, "insert into ingest.landed_rows (run_no) values (null) returning plaintiff_name")
         refused_statement(conn, "select ingest._append_event(gen_random_uuid(), 'failed', null, 1, null)")
         refused_statement(conn, "create table ingest.mine ()")
         refused_statement(conn, "alter table ingest.landed_rows disable trigger all")

@@ -335,7 +335,7 @@ def test_rows_that_tell_a_number_cannot_be_landed(conn: Connection, place: str) 
     held = claim(conn, expected=2)
     row = {"error_code": "INVALID_DATE", "extra": Jsonb({"Notes": "x"})} | {place.partition(" ")[0]: LANDED[place]}
     insert = (
-        "insert into ingest.landed_rows (import_run_id, row_number, attempt, chunk_no, line_start, line_end,"
+        "insert into ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end,"
         " error_code, error_message, raw_payload, warnings, extra) values (%s, %s, 1, 0, 2, 2, %s, %s, %s, %s, %s)"
     )
     columns = ("error_code", "error_message", "raw_payload", "warnings", "extra")
@@ -345,7 +345,7 @@ def test_rows_that_tell_a_number_cannot_be_landed(conn: Connection, place: str) 
         values = "(%s, %s, 1, 0, 2, 2, %s, %s, %s, coalesce(%s::text[], '{}'), %s)"
         insert = insert.partition(" values ")[0] + f" values {values}, {values}"
         rows = [
-            [held.run_id, number, *map(cells.get, columns)] for number, cells in enumerate((innocent, row), start=1)
+            [held.run_no, number, *map(cells.get, columns)] for number, cells in enumerate((innocent, row), start=1)
         ]
         with pytest.raises(psycopg.Error) as refusal:
             conn.execute(insert.encode(), [*rows[0], *rows[1]])

@@ -126,6 +126,7 @@ def test_illegal_changes_are_refused(conn: Connection) -> None:
         (run_id, "file_hash = 'def'"),
         (run_id, "import_kind = 'defendant'"),
         (run_id, "id = gen_random_uuid()"),
+        (run_id, "run_no = default"),
         (run_id, "created_at = created_at - interval '1 day'"),
         (run_id, "attempt = attempt + 1"),
         (held.run_id, "attempt = attempt - 1"),
@@ -150,7 +151,7 @@ def test_nothing_of_a_run_changes_by_hand_without_an_event(conn: Connection) -> 
         where attrelid = 'ingest.import_runs'::regclass and attnum > 0 and not attisdropped""").fetchall()
     done, refusals = set(), set()
     for run_id, (column, kind) in product((completed, failed.run_id, held), columns):
-        change = "'failed'" if column == "status" else values[kind].replace("{0}", column)
+        change = {"status": "'failed'", "run_no": "default"}.get(column, values[kind].replace("{0}", column))
         before = len(events(conn, run_id))
         try:
             with conn.transaction():

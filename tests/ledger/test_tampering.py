@@ -51,7 +51,7 @@ _STATEMENTS = (
     "select ingest._append_event(gen_random_uuid(), 'completed', null, 1, null)",
     "select ingest._take_keys(gen_random_uuid())",
     "select ingest._complete(gen_random_uuid(), 1, 1, 0)",
-    "insert into ingest.landed_rows (import_run_id) values (null) returning import_run_id",
+    "insert into ingest.landed_rows (run_no) values (null) returning run_no",
     "update ingest.import_runs set status = 'failed'",
     "select from ingest.import_runs for update",
 )
@@ -149,6 +149,7 @@ _BY_THE_OWNER = (
     ("truncate ingest.import_runs", APPEND_ONLY),
     ("insert into ingest.landed_rows select * from ingest.landed_rows", "23505"),
     ("update ingest.import_runs set file_hash = 'ff'", ILLEGAL_CHANGE),
+    ("update ingest.import_runs set run_no = default", ILLEGAL_CHANGE),
     ("update ingest.import_runs set attempt = 0", ILLEGAL_CHANGE),
     ("update ingest.import_runs set status = 'processing'", ILLEGAL_CHANGE),
     ("update ingest.import_runs set status = 'rolled_back'", ILLEGAL_CHANGE),

@@ -112,7 +112,7 @@ order by id
 select dedupe_key, owner_run_id, owner_row_number, owner_status, is_published from ingest.misowned_key(%(run_id)s::uuid)
 
 -- name: runless_landing
-select import_run_id, relation from ingest.runless_landing()
+select import_run_id, run_no, relation from ingest.runless_landing()
 
 -- name: deliveries_with_two_runs
 select source_system, source_batch_id, min(id::text) as run, count(*) as runs

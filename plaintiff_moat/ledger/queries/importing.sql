@@ -1,7 +1,11 @@
 -- Taking a file in: claim, land, report the end.
 
 -- name: claim
-select claim.run_id, claim.claim_status, ingest.lease_attempt(claim.run_id) as attempt
+select
+    claim.run_id,
+    claim.claim_status,
+    ingest.run_number(claim.run_id) as run_no,
+    ingest.lease_attempt(claim.run_id) as attempt
 from ingest.claim_import_run(
     p_source_system => %(source_system)s::text,
     p_source_batch_id => %(source_batch_id)s::text,
