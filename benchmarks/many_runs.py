@@ -32,7 +32,7 @@ _FILL = """
     begin
         for v_number in 1..{runs} loop
             v_system := 'vendor-' || v_number % 5;
-            select run_id, ingest.run_number(run_id) into v_run, v_run_no
+            select run_id, ingest.lease_run_no(run_id) into v_run, v_run_no
             from ingest.claim_import_run(
                 v_system, 'batch-' || v_number, md5(v_number::text), 'export.csv', p_expected_count => {records}
             );

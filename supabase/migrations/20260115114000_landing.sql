@@ -32,7 +32,7 @@ $$;
 
 comment on function ingest.lease_attempt(uuid) is 'The run''s attempt: the fencing token of whoever claimed it last.';
 
-create function ingest.run_number(p_run_id uuid)
+create function ingest.lease_run_no(p_run_id uuid)
 returns integer
 language sql
 volatile  -- sees the claim made by the same statement
@@ -42,7 +42,22 @@ as $$
     select r.run_no from ingest.import_runs as r where r.id = p_run_id
 $$;
 
-comment on function ingest.run_number(uuid) is 'The run''s number: what its landed rows are copied under.';
+comment on function ingest.lease_run_no(uuid) is 'The run''s number: what whoever claimed it copies its rows under.';
+
+-- For those who ask for the records of one run. A join or a subselect would be planned for a run of average size, and for
+-- ten records of a ledger with large runs all keys would be read; a stable function is planned for what it gives.
+create function ingest._run_no(p_run_id uuid)
+returns integer
+language sql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select r.run_no from ingest.import_runs as r where r.id = p_run_id
+$$;
+
+comment on function ingest._run_no(uuid) is 'The number by which the landed rows of the run name it; null when there is no such run.';
 
 create function ingest._require_lease(p_run ingest.import_runs, p_worker_id text, p_attempt integer)
 returns void

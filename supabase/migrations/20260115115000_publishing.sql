@@ -52,7 +52,7 @@ begin
             l.dedupe_key,
             l.row_number
         from ingest.landed_rows as l
-        where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+        where l.run_no = ingest._run_no(p_run_id)
             and l.row_number between p_first_row and p_last_row
             and l.dedupe_key is not null
         order by l.dedupe_key, l.row_number
@@ -95,7 +95,7 @@ begin
             l.dedupe_key,
             l.row_number
         from ingest.landed_rows as l
-        where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+        where l.run_no = ingest._run_no(p_run_id)
             and l.dedupe_key is not null
         order by l.dedupe_key, l.row_number
     ) as first_of_key
@@ -140,7 +140,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     select count(*)::integer, count(l.error_code)::integer
     from ingest.landed_rows as l
-    where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+    where l.run_no = ingest._run_no(p_run_id)
         and l.row_number between p_first_row and p_last_row
 $$;
 

@@ -118,7 +118,7 @@ as $$
             ) + (
                 select coalesce(sum(l.judgment_amount), 0)
                 from ingest.landed_rows as l
-                where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+                where l.run_no = ingest._run_no(p_run_id)
             )
     end
 $$;

@@ -90,7 +90,7 @@ as $$
             (
                 select count(*)::integer
                 from ingest.landed_rows as l
-                where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+                where l.run_no = ingest._run_no(p_run_id)
                     and l.error_code is not null
             ) as rejects,
             (
@@ -102,7 +102,7 @@ as $$
                     select l.row_number
                     from unnest(p_fixing) as named (row_number)
                     inner join ingest.landed_rows as l
-                        on l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+                        on l.run_no = ingest._run_no(p_run_id)
                         and l.row_number = named.row_number
                     where l.error_code is not null
                 ) as fixed
@@ -131,7 +131,7 @@ as $$
         'hex'
     )
     from ingest.landed_rows as l
-    where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+    where l.run_no = ingest._run_no(p_run_id)
         and l.replays_row is not null
 $$;
 

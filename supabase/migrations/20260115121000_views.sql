@@ -1,16 +1,12 @@
 -- What people and programs read. Only plaintiffs_raw, v_plaintiffs and v_rejects hold personal data.
 
+-- The outcome is found record by record (`offset 0` keeps it from being joined), and only where it is asked for: how many
+-- records a run has is not known when a join is planned, and for the few of a small one all keys would be read.
 create view ingest.plaintiffs_raw as
 select
     r.id as import_run_id,
     l.row_number,
-    case
-        when r.status = 'rolled_back' then 'rolled_back'
-        when l.error_code is not null then 'failed'
-        when r.status <> 'completed' then 'pending'
-        when k.dedupe_key is not null then 'inserted'
-        else 'skipped'
-    end as status,
+    outcome.status,
     r.source_system,
     l.attempt,
     l.chunk_no,
@@ -41,10 +37,20 @@ select
     l.replays_row
 from ingest.landed_rows as l
 inner join ingest.import_runs as r on r.run_no = l.run_no
-left join ingest.plaintiff_keys as k
-    on k.dedupe_key = l.dedupe_key
-    and k.owner_run_id = r.id
-    and k.owner_row_number = l.row_number;
+cross join lateral (
+    select case
+        when r.status = 'rolled_back' then 'rolled_back'
+        when l.error_code is not null then 'failed'
+        when r.status <> 'completed' then 'pending'
+        when (
+            select k.owner_run_id = r.id and k.owner_row_number = l.row_number
+            from ingest.plaintiff_keys as k
+            where k.dedupe_key = l.dedupe_key
+        ) then 'inserted'
+        else 'skipped'
+    end as status
+    offset 0
+) as outcome;
 
 comment on view ingest.plaintiffs_raw is
     'Every landed record with its one outcome: pending, inserted, skipped, failed or rolled_back.';
@@ -231,7 +237,14 @@ select
     r.rollback_reason,
     coalesce(landed.records, 0) as rows_landed,
     case when r.status = 'rolled_back' then coalesce(landed.records, 0) else 0 end as rows_rolled_back,
-    (select count(*) from ingest.v_plaintiffs as p where p.import_run_id = r.id) as rows_still_active,
+    -- what v_plaintiffs would show; by the keys alone, so that none is read of a run that is not completed
+    (
+        select count(*)
+        from ingest.import_runs as active
+        inner join ingest.plaintiff_keys as k on k.owner_run_id = active.id
+        where active.id = r.id
+            and active.status = 'completed'
+    ) as rows_still_active,
     r.replaced_by,
     r.withheld
 from ingest.import_runs as r

@@ -187,7 +187,7 @@ as $$
         on k.dedupe_key = l.dedupe_key
         and k.owner_run_id = p_run_id
         and k.owner_row_number = l.row_number
-    where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+    where l.run_no = ingest._run_no(p_run_id)
 $$;
 
 comment on function ingest.recount_run(uuid) is 'Counts the landed rows of a run again.';
@@ -206,7 +206,7 @@ as $$
         min(l.row_number),
         max(l.row_number)
     from ingest.landed_rows as l
-    where l.run_no = (select r.run_no from ingest.import_runs as r where r.id = p_run_id)
+    where l.run_no = ingest._run_no(p_run_id)
     group by l.chunk_no, l.attempt
     order by min(l.row_number)
 $$;
@@ -225,7 +225,7 @@ as $$
     -- The representative of a key is the earliest record that a completed run of the source system holds.
     select l.row_number, l.dedupe_key, k.owner_run_id, k.owner_row_number, owner.status::text
     from ingest.import_runs as r
-    inner join ingest.landed_rows as l on l.run_no = r.run_no
+    inner join ingest.landed_rows as l on l.run_no = ingest._run_no(p_run_id)
     left join ingest.plaintiff_keys as k on k.dedupe_key = l.dedupe_key
     left join ingest.import_runs as owner on owner.id = k.owner_run_id
     where r.id = p_run_id

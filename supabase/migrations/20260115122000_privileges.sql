@@ -115,7 +115,7 @@ grant execute on function
     ingest.claim_import_run(text, text, text, text, text, text, text, integer, boolean),
     ingest.refuse_duplicate(text, text, text, text, text),
     ingest.lease_attempt(uuid),
-    ingest.run_number(uuid),
+    ingest.lease_run_no(uuid),
     ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text),
     ingest.record_refusal(uuid, text, text, integer),
     ingest.take_keys_early(uuid, text, integer),

@@ -69,7 +69,7 @@ def test_a_container_lands_the_rows_of_the_plain_file(
         file_hash, fingerprint = run.fetchone()
         assert file_hash == compute_file_hash(path)
         assert (done.container or "with") in fingerprint
-        query = f"{landed} from ingest.landed_rows where run_no = ingest.run_number(%s) order by row_number"
+        query = f"{landed} from ingest.landed_rows where run_no = ingest._run_no(%s) order by row_number"
         assert verify(conn, done.run_id, file=path, content=partial(unpacked, path, member=reading.member)).holds
         if done.container is not None:
             content = unpacked(path, member=reading.member)

@@ -290,7 +290,7 @@ class Workers(RuleBasedStateMachine):
         if hand.worker is None or hand.attempt is None:
             return None
         run_id = self._id(hand.run)
-        (run_no,) = self.conn.execute("select ingest.run_number(%s)", [run_id]).fetchone()
+        (run_no,) = self.conn.execute("select ingest._run_no(%s)", [run_id]).fetchone()
         return Lease(run_id, run_no, hand.attempt, hand.worker)
 
     def _client(self, hand: Hand) -> IngestClaimClient:

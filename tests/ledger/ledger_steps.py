@@ -107,7 +107,7 @@ def claim(
     file_hash = hashlib.sha256(batch.encode()).hexdigest()
     run_id, run_no, status, attempt = conn.execute(
         """
-        select run_id, ingest.run_number(run_id), claim_status, ingest.lease_attempt(run_id)
+        select run_id, ingest.lease_run_no(run_id), claim_status, ingest.lease_attempt(run_id)
         from ingest.claim_import_run(%s, %s, %s, 'plaintiffs.csv', 'plaintiff', %s, %s, %s, %s)
         """,
         (system, batch, file_hash, worker, fingerprint, expected, unattended),

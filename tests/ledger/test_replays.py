@@ -128,7 +128,7 @@ def test_what_cannot_be_replayed(conn: Connection, what: str) -> None:
         parent = value(
             conn, "select run_id from ingest.claim_import_run('simplicity', 'b', %s, p_expected_count => 2)", file_hash
         )
-        land(conn, Claim(parent, value(conn, "select ingest.run_number(%s)", parent), "claimed", 1, None), ["Ada", None])
+        land(conn, Claim(parent, value(conn, "select ingest._run_no(%s)", parent), "claimed", 1, None), ["Ada", None])
         assert reconcile(conn, parent)[0]
     elif what == "processing":
         parent = processing(conn, "a", ["Ada", None]).run_id
@@ -186,7 +186,7 @@ def test_changed_links_are_found(conn: Connection) -> None:
     child = replayed(conn, "fixed", parent, ["Ben", "Cyd"], [2, None])
     assert broken(conn) == ""
     conn.execute("create table kept_rows as table ingest.landed_rows")
-    row = f"update ingest.landed_rows set replays_row = {{}} where run_no = ingest.run_number('{child}') and row_number = {{}}"
+    row = f"update ingest.landed_rows set replays_row = {{}} where run_no = ingest._run_no('{child}') and row_number = {{}}"
     restore = (
         "update ingest.landed_rows as l set replays_row = k.replays_row from kept_rows as k"
         " where (k.run_no, k.row_number) = (l.run_no, l.row_number)"

@@ -146,12 +146,13 @@ def test_nothing_of_a_run_changes_by_hand_without_an_event(conn: Connection) -> 
     held = claim(conn, "batch-3", worker="worker-1").run_id
     values = {"integer": "7", "text": "'x'", "uuid": "gen_random_uuid()", "boolean": "not {0}", "bigint": "7"}
     values["numeric"] = "7"
+    special = {"status": "'failed'", "run_no": "default"}
     values |= {"jsonb": """'{"code": "X"}'""", "timestamp with time zone": "clock_timestamp()"}
     columns = conn.execute("""select attname::text, format_type(atttypid, null) from pg_attribute
         where attrelid = 'ingest.import_runs'::regclass and attnum > 0 and not attisdropped""").fetchall()
     done, refusals = set(), set()
     for run_id, (column, kind) in product((completed, failed.run_id, held), columns):
-        change = {"status": "'failed'", "run_no": "default"}.get(column, values[kind].replace("{0}", column))
+        change = special.get(column) or values[kind].replace("{0}", column)
         before = len(events(conn, run_id))
         try:
             with conn.transaction():

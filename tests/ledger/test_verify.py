@@ -66,10 +66,10 @@ CONTRADICTIONS = [
     ("update ingest.import_runs set reader_fingerprint = 'x' where id = '{first}'", "CLAIM"),
     ("update ingest.import_runs set rollback_reason = 'none' where id = '{undone}'", "REASON"),
     ("update ingest.landed_rows set dedupe_key = gen_random_uuid() where plaintiff_name = 'Ada'", "RECOUNT"),
-    ("update ingest.landed_rows set row_number = 9 where run_no = ingest.run_number('{first}') and row_number = 3", "LANDED"),
-    ("update ingest.landed_rows set chunk_no = 9 where run_no = ingest.run_number('{first}') and row_number = 2", "LANDED"),
-    ("delete from ingest.landed_rows where run_no = ingest.run_number('{first}') and row_number = 3", "LANDED"),
-    ("delete from ingest.landed_rows where run_no = ingest.run_number('{undone}') and row_number = 2", "LANDED"),
+    ("update ingest.landed_rows set row_number = 9 where run_no = ingest._run_no('{first}') and row_number = 3", "LANDED"),
+    ("update ingest.landed_rows set chunk_no = 9 where run_no = ingest._run_no('{first}') and row_number = 2", "LANDED"),
+    ("delete from ingest.landed_rows where run_no = ingest._run_no('{first}') and row_number = 3", "LANDED"),
+    ("delete from ingest.landed_rows where run_no = ingest._run_no('{undone}') and row_number = 2", "LANDED"),
     ("update ingest.landed_chunks set digest = 'ff' where import_run_id = '{first}'", "CHUNKS"),
     ("update ingest.landed_chunks set byte_end = 7 where import_run_id = '{first}'", "CHUNKS"),
     ("update ingest.landed_chunks set first_row = 2 where import_run_id = '{first}'", "CHUNKS"),
@@ -239,7 +239,7 @@ def test_a_deleted_run_is_found_against_a_checkpoint(conn: Connection, runs: dic
     kept = make_checkpoint(conn)
     tables = ("run_events", "event_heads", "landed_chunks", "checkpoint_heads")
     gone = [f"delete from ingest.{table} where import_run_id = '{runs['failed']}'" for table in tables]
-    gone.append(f"delete from ingest.landed_rows where run_no = ingest.run_number('{runs['failed']}')")
+    gone.append(f"delete from ingest.landed_rows where run_no = ingest._run_no('{runs['failed']}')")
     gone.append(f"delete from ingest.import_runs where id = '{runs['failed']}'")
     tamper(conn, gone)
     assert broken(conn) == "CHECKPOINT_SIZE checkpoint 1"

@@ -4,7 +4,7 @@
 select
     claim.run_id,
     claim.claim_status,
-    ingest.run_number(claim.run_id) as run_no,
+    ingest.lease_run_no(claim.run_id) as run_no,
     ingest.lease_attempt(claim.run_id) as attempt
 from ingest.claim_import_run(
     p_source_system => %(source_system)s::text,
