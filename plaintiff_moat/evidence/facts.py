@@ -20,6 +20,7 @@ class RunFacts:
     """
 
     run: str
+    run_no: int
     source_system: str
     source_batch_id: str
     file_hash: str

@@ -31,7 +31,7 @@ def check_run(run: RunFacts, chain: RunChain) -> Iterator[Finding]:
 def _begun(chain: RunChain) -> Iterator[tuple[str, str, object, str]]:
     """Check, column, what the events say, and which do: of what the run is, and who holds it."""
     first = details_of(chain.first) if chain.first else {}
-    for column in ("source_system", "source_batch_id", "file_hash", "import_kind", "filename"):
+    for column in ("run_no", "source_system", "source_batch_id", "file_hash", "import_kind", "filename"):
         yield "IDENTITY", column, first.get(column), "event 1 says"
     claim = chain.claim()
     claimed = details_of(claim) if claim else {}

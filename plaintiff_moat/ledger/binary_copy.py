@@ -38,8 +38,8 @@ class _Place(ctypes.Structure):
 def binary_copy(rows: "pl.DataFrame", kinds: Mapping[str, Kind], beginning: Sequence[int]) -> memoryview:
     """Give the rows as what `COPY table (…) FROM STDIN (FORMAT binary)` reads.
 
-    `beginning` are integers that all rows have, in the columns before those of the frame. Raises ValueError for a column
-    of another data type or a value in another form than its kind's; a value is never part of the message.
+    `beginning` are integers that all rows have, in the columns before those of the frame. Raises ValueError for a
+    column of another data type or a value in another form than its kind's; a value is never part of the message.
     """
     # each behind its length
     fields = b"".join(struct.pack("!ii", 4, value) for value in beginning)

@@ -84,8 +84,8 @@ class IngestClaimClient:
 
     Each call commits on its own unless the caller has a transaction open, in which case it becomes part of that. The
     client remembers the leases that it was granted (or the `lease` it is given) and names the attempt in every later
-    call, so that the database refuses it with LeaseLost once somebody else has taken the run over. The refusal is recorded as an
-    event `write_refused`, unless the caller's own transaction is open.
+    call, so that the database refuses it with LeaseLost once somebody else has taken the run over. The refusal is
+    recorded as an event `write_refused`, unless the caller's own transaction is open.
 
     Every method raises LeaseLost, IdentityRequired, NoSuchRun, WrongRun, DatabaseNotMigrated or DatabaseUnreachable
     where its promise cannot be kept for that reason, and psycopg.Error otherwise. `claim` raises BadInput when what

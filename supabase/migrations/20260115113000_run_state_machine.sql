@@ -164,6 +164,7 @@ begin
         v_event := case new.status when 'processing' then 'claimed' else 'created' end;
         -- what the run is of: whatever is said of the file later is held against this
         v_details := jsonb_build_object(
+            'run_no', new.run_no,
             'source_system', new.source_system,
             'source_batch_id', new.source_batch_id,
             'file_hash', new.file_hash,

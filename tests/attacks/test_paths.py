@@ -22,8 +22,9 @@ from plaintiff_moat.ledger.connect import Database
 Make = Callable[[Path], Path]
 
 _NOT_THEIRS = (
-    "import_run_id", "run_no", "row_number", "attempt", "chunk_no", "line_start", "dedupe_key", "error_code", "error_message",
-    "warnings", "raw_payload", "extra", "status", "source_system", "plaintiff_name; drop schema ingest", "__class__",
+    "import_run_id", "run_no", "row_number", "attempt", "chunk_no", "line_start", "dedupe_key", "error_code",
+    "error_message", "warnings", "raw_payload", "extra", "status", "source_system",
+    "plaintiff_name; drop schema ingest", "__class__",
 )  # fmt: skip
 _HEADER = "Plaintiff Name,Email,Key\nAda,ada@example.com,1\n"
 

@@ -23,8 +23,8 @@ _NAMED_RUNS = """
 """
 _OUTCOME = {
     "import_runs": """
-        select to_jsonb(r) - '{id,run_no,attempt,ended_attempt,identity_required,worker_id,created_at,updated_at,claimed_at,
-            completed_at,rolled_back_at}'::text[] from named as r
+        select to_jsonb(r) - '{id,run_no,attempt,ended_attempt,identity_required,worker_id,created_at,updated_at,
+            claimed_at,completed_at,rolled_back_at}'::text[] from named as r
     """,
     "landed_rows": """
         select to_jsonb(l) - '{run_no,attempt}'::text[] || jsonb_build_object('run', r.run)

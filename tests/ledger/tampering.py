@@ -58,7 +58,8 @@ def backup(conn: Connection) -> list[str]:
     for (table,) in tables:
         conn.execute(f"create table backup_of_{table} as table ingest.{table}".encode())
     empty = [f"delete from ingest.{table}" for (table,) in tables]
-    return empty + [f"insert into ingest.{table} overriding system value table backup_of_{table}" for (table,) in tables]
+    fill = "insert into ingest.{0} overriding system value table backup_of_{0}"
+    return empty + [fill.format(table) for (table,) in tables]
 
 
 def rehash(run: object) -> str:

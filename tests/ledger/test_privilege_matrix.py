@@ -36,7 +36,9 @@ _DEFAULT_PRIVILEGES = """
 _OBJECTS = """
     with objects (what, owner, acl) as (
         select
-            case c.relkind when 'r' then 'table ' when 'v' then 'view ' when 'S' then 'sequence ' else 'relation ' end || c.relname,
+            case c.relkind
+                when 'r' then 'table ' when 'v' then 'view ' when 'S' then 'sequence ' else 'relation '
+            end || c.relname,
             c.relowner,
             coalesce(c.relacl, acldefault('r', c.relowner))
         from pg_class as c

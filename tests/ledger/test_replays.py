@@ -186,7 +186,8 @@ def test_changed_links_are_found(conn: Connection) -> None:
     child = replayed(conn, "fixed", parent, ["Ben", "Cyd"], [2, None])
     assert broken(conn) == ""
     conn.execute("create table kept_rows as table ingest.landed_rows")
-    row = f"update ingest.landed_rows set replays_row = {{}} where run_no = ingest._run_no('{child}') and row_number = {{}}"
+    its_row = f"run_no = ingest._run_no('{child}') and row_number"
+    row = f"update ingest.landed_rows set replays_row = {{}} where {its_row} = {{}}"
     restore = (
         "update ingest.landed_rows as l set replays_row = k.replays_row from kept_rows as k"
         " where (k.run_no, k.row_number) = (l.run_no, l.row_number)"

@@ -39,10 +39,13 @@ A_COLUMN_EACH = {
     "hash": "sha256(hash)",
 }
 
+_OF_FIRST = "run_no = ingest._run_no('{first}')"
+
 CONTRADICTIONS = [
     ("update ingest.import_runs set file_hash = 'ff' where id = '{first}'", "IDENTITY"),
     ("update ingest.import_runs set source_batch_id = 'x' where id = '{first}'", "IDENTITY"),
     ("update ingest.import_runs set filename = 'x' where id = '{first}'", "IDENTITY"),
+    ("update ingest.import_runs set run_no = default where id = '{failed}'", "IDENTITY"),
     ("update ingest.import_runs set status = 'failed' where id = '{first}'", "STATUS"),
     ("update ingest.import_runs set attempt = 7 where id = '{first}'", "ATTEMPT"),
     ("update ingest.import_runs set publish_seq = 70 where id = '{first}'", "PUBLISH_SEQ"),
@@ -66,9 +69,9 @@ CONTRADICTIONS = [
     ("update ingest.import_runs set reader_fingerprint = 'x' where id = '{first}'", "CLAIM"),
     ("update ingest.import_runs set rollback_reason = 'none' where id = '{undone}'", "REASON"),
     ("update ingest.landed_rows set dedupe_key = gen_random_uuid() where plaintiff_name = 'Ada'", "RECOUNT"),
-    ("update ingest.landed_rows set row_number = 9 where run_no = ingest._run_no('{first}') and row_number = 3", "LANDED"),
-    ("update ingest.landed_rows set chunk_no = 9 where run_no = ingest._run_no('{first}') and row_number = 2", "LANDED"),
-    ("delete from ingest.landed_rows where run_no = ingest._run_no('{first}') and row_number = 3", "LANDED"),
+    (f"update ingest.landed_rows set row_number = 9 where {_OF_FIRST} and row_number = 3", "LANDED"),
+    (f"update ingest.landed_rows set chunk_no = 9 where {_OF_FIRST} and row_number = 2", "LANDED"),
+    (f"delete from ingest.landed_rows where {_OF_FIRST} and row_number = 3", "LANDED"),
     ("delete from ingest.landed_rows where run_no = ingest._run_no('{undone}') and row_number = 2", "LANDED"),
     ("update ingest.landed_chunks set digest = 'ff' where import_run_id = '{first}'", "CHUNKS"),
     ("update ingest.landed_chunks set byte_end = 7 where import_run_id = '{first}'", "CHUNKS"),
@@ -81,6 +84,7 @@ CONTRADICTIONS = [
     ("delete from ingest.event_heads where import_run_id = '{first}'", "HEAD"),
     ("delete from ingest.run_events where import_run_id = '{failed}'", "CHECKPOINT_HEAD"),
     ("delete from ingest.import_runs where id = '{failed}'", "NO_RUN"),
+    ("insert into ingest.landed_rows values (0, 1, 1, 0, 2, 2, null, 'MISSING_NAME')", "NO_RUN"),
     ("update ingest.checkpoints set root = sha256(root)", "CHECKPOINT_ROOT"),
     ("update ingest.checkpoint_heads set seq = seq + 1 where import_run_id = '{first}'", "CHECKPOINT_HEAD"),
 ]  # fmt: skip

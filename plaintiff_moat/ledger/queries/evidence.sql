@@ -16,6 +16,7 @@ select
     r.id is not null,
     h.seq,
     h.hash,
+    r.run_no,
     r.source_system,
     r.source_batch_id,
     r.file_hash,
