@@ -1,13 +1,61 @@
 -- What people and programs read. Only plaintiffs_raw, v_plaintiffs and v_rejects hold personal data.
 
--- The outcome is found record by record (`offset 0` keeps it from being joined), and only where it is asked for: how many
--- records a run has is not known when a join is planned, and for the few of a small one all keys would be read.
+-- Which records represent their key. Those of a small run are looked up one by one, those of a large one are joined with
+-- all keys, because how large a run is, is not known when its query is planned. Among 1,500,000 keys the records of a run
+-- of 1,000,000 take 1.0 s joined and 6 s one by one, those of a run of 100 take 160 ms and 1 ms.
+create view ingest._represented as
+select
+    l.*,
+    r.id as import_run_id,
+    r.source_system,
+    r.status as run_status,
+    found.is_representative
+from ingest.import_runs as r
+inner join ingest.landed_rows as l on l.run_no = r.run_no
+cross join lateral (
+    select case
+        when r.status = 'completed' then (
+            select k.owner_run_id = r.id and k.owner_row_number = l.row_number
+            from ingest.plaintiff_keys as k
+            where k.dedupe_key = l.dedupe_key
+        )
+    end as is_representative
+    offset 0  -- by itself, once the run's records have been found
+) as found
+where r.status <> 'completed'
+    or r.rows_fetched < 10000
+union all
+select
+    l.*,
+    r.id,
+    r.source_system,
+    r.status,
+    k.dedupe_key is not null
+from ingest.import_runs as r
+inner join ingest.landed_rows as l on l.run_no = r.run_no
+left join ingest.plaintiff_keys as k
+    on k.dedupe_key = l.dedupe_key
+    and k.owner_run_id = r.id
+    and k.owner_row_number = l.row_number
+where r.status = 'completed'
+    and r.rows_fetched >= 10000;
+
+comment on view ingest._represented is 'Every landed record with its run, and whether it represents its key.';
+comment on column ingest._represented.run_status is 'Where its run stands.';
+comment on column ingest._represented.is_representative is 'True when it represents its key, where its run is completed.';
+
 create view ingest.plaintiffs_raw as
 select
-    r.id as import_run_id,
+    l.import_run_id,
     l.row_number,
-    outcome.status,
-    r.source_system,
+    case
+        when l.run_status = 'rolled_back' then 'rolled_back'
+        when l.error_code is not null then 'failed'
+        when l.run_status <> 'completed' then 'pending'
+        when l.is_representative then 'inserted'
+        else 'skipped'
+    end as status,
+    l.source_system,
     l.attempt,
     l.chunk_no,
     l.line_start,
@@ -35,22 +83,7 @@ select
     l.warnings,
     l.raw_payload,
     l.replays_row
-from ingest.landed_rows as l
-inner join ingest.import_runs as r on r.run_no = l.run_no
-cross join lateral (
-    select case
-        when r.status = 'rolled_back' then 'rolled_back'
-        when l.error_code is not null then 'failed'
-        when r.status <> 'completed' then 'pending'
-        when (
-            select k.owner_run_id = r.id and k.owner_row_number = l.row_number
-            from ingest.plaintiff_keys as k
-            where k.dedupe_key = l.dedupe_key
-        ) then 'inserted'
-        else 'skipped'
-    end as status
-    offset 0
-) as outcome;
+from ingest._represented as l;
 
 comment on view ingest.plaintiffs_raw is
     'Every landed record with its one outcome: pending, inserted, skipped, failed or rolled_back.';
