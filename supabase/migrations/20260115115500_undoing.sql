@@ -1,18 +1,23 @@
 -- Undoing, the other change of the active set: what a rollback, a replacement and the preview of a rollback share.
 
-create view ingest._owned_keys as
-select
-    k.owner_run_id,
-    k.dedupe_key
-from ingest.import_runs as r
-inner join ingest.landed_rows as owned on owned.run_no = r.run_no
-inner join ingest.plaintiff_keys as k
-    on k.dedupe_key = owned.dedupe_key
-    and k.owner_run_id = r.id
-    and k.owner_row_number = owned.row_number;
+create function ingest._owned_keys(p_run_id uuid)
+returns setof uuid
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select k.dedupe_key
+    from ingest.landed_rows as owned
+    inner join ingest.plaintiff_keys as k
+        on k.dedupe_key = owned.dedupe_key
+        and k.owner_row_number = owned.row_number
+    where owned.run_no = ingest._run_no(p_run_id)
+        and k.owner_run_id = p_run_id
+$$;
 
-comment on view ingest._owned_keys is
-    'The keys that a run''s records represent, found by its records: the keys have no index by owner.';
+comment on function ingest._owned_keys(uuid) is
+    'The keys that the run''s records represent, found by its records: the keys have no index by owner.';
 
 -- An heir is published later: a run published earlier that holds the key would own it. And it is skipped as long as it
 -- is none. So most runs have no heirs at all. Where there may be one, the shorter of the two lists is looked up in the
@@ -41,9 +46,8 @@ as $$
     ),
     owned as materialized (
         select k.dedupe_key
-        from ingest._owned_keys as k
-        where k.owner_run_id = p_owner_run_id
-            and (select lists.owner_has_the_shorter from lists)
+        from ingest._owned_keys(p_owner_run_id) as k (dedupe_key)
+        where (select lists.owner_has_the_shorter from lists)
     ),
     held as (
         select l.dedupe_key, later.id, l.row_number, later.publish_seq

@@ -125,9 +125,9 @@ set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     select k.dedupe_key
-    from ingest._owned_keys as k
-    inner join ingest.import_runs as r on r.id = k.owner_run_id
-    where k.owner_run_id = p_run_id
+    from ingest.import_runs as r
+    cross join lateral ingest._owned_keys(r.id) as k (dedupe_key)
+    where r.id = p_run_id
         and r.status = 'completed'
     except
     select heirs.dedupe_key
