@@ -10,11 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
-from rich.table import Table
 
 from plaintiff_moat.cli.terminal import harmless
 from plaintiff_moat.redaction import redact
@@ -53,6 +48,10 @@ def show_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *,
     if not rows:
         click.echo(empty)
         return
+    from rich import box  # where no table is shown and no bar, a tenth of the start would go into rich
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD)
     for name, title in columns.items():
         is_count = name.startswith("rows_")
@@ -87,17 +86,20 @@ def _cell(name: str, value: Any) -> str:
 @contextmanager
 def progress(file: str) -> Iterator[Callable[[Progress], None]]:
     """A callback for the importer: a bar with rows/s and time left on a terminal, plain lines elsewhere, on stderr."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _plain_lines()
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as ProgressBar
+
     with ProgressBar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]} rows/s"),
         TimeRemainingColumn(),
-        console=console,
+        console=Console(stderr=True),
         transient=True,
     ) as bar:
         started = time.monotonic()
