@@ -6,7 +6,7 @@ from typing import Final
 
 from plaintiff_moat.errors import BadInput
 
-__all__ = ["Kind", "content_stem", "kind_of", "require_name_agrees"]
+__all__ = ["Kind", "content_stem", "kind_of", "require_name_agrees", "require_unasked"]
 
 
 class Kind(Enum):
@@ -82,3 +82,11 @@ def content_stem(name: str) -> str:
     """The file's name without the ending of a container: that of its content."""
     path = PurePath(name)
     return path.stem if path.suffix.lower() in _ENDINGS else name
+
+
+def require_unasked(name: str, found: str, *, member: str | None, sheet: str | None) -> None:
+    """Raises BadInput where a member or a sheet was asked for of what has none."""
+    if member is not None:
+        raise BadInput(f"{name}: expected a zip archive to take a member of, found {found}; leave --member out")
+    if sheet is not None:
+        raise BadInput(f"{name}: expected a workbook to take a sheet of, found {found}; leave --sheet out")
