@@ -14,8 +14,8 @@ __all__ = ["Digest", "DigestThread"]
 
 Pieces = list[bytes | memoryview]
 
-# Few enough that what waits to be hashed stays a few blocks, enough that neither side waits often.
-_WAITING = 4
+# Besides the one that is hashed: enough that neither side waits often, and what waits are a few blocks at most.
+_WAITING = 2
 # Handing over takes as long as hashing about 16 KiB.
 _WORTH_A_HANDOVER = 1 << 18
 
