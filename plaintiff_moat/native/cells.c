@@ -140,14 +140,11 @@ static void lay_block(struct cells *cells, int64_t at, uint64_t newlines, uint64
 static void lay_stretch(struct cells *cells, int64_t start, int64_t end, uint8_t delimiter) {
     struct carry carry = {0, 0};
     cells->start = start;
-    for (int64_t at = start; at < end; at += PAIR) {
-        struct pair pair = pair_at(cells->bytes + at, end - at);
-        struct masks lines = equal(&pair, LF), delimiters = equal(&pair, delimiter), all = quotes_in(&pair, cells->quote);
-        for (int n = 0; n < 2; n++) {
-            struct quotes quotes = told_apart(all.of[n], &carry);
-            uint64_t outside = ~quotes.inside;
-            lay_block(cells, at + n * BLOCK, lines.of[n] & outside, delimiters.of[n] & outside, doubled(quotes));
-        }
+    for (int64_t at = start; at < end; at += BLOCK) {
+        struct block block = block_at(cells->bytes + at, end - at);
+        struct quotes quotes = told_apart(quotes_in(&block, cells->quote), &carry);
+        uint64_t newlines = equal(&block, LF) & ~quotes.inside, delimiters = equal(&block, delimiter) & ~quotes.inside;
+        lay_block(cells, at, newlines, delimiters, doubled(quotes));
     }
     if (is_blank(cells, end)) return;
     end_cell(cells, end);

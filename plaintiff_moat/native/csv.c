@@ -19,10 +19,9 @@ static bool is_blank(const uint8_t *bytes, int64_t start, int64_t end) {
 
 EXPORTED int64_t moat_count(const uint8_t *bytes, int64_t size, uint8_t byte) {
     int64_t count = 0;
-    for (int64_t at = 0; at < size; at += PAIR) {
-        struct pair pair = pair_at(bytes + at, size - at);
-        struct masks found = equal(&pair, byte);
-        count += bits_in(found.of[0]) + bits_in(found.of[1]);
+    for (int64_t at = 0; at < size; at += BLOCK) {
+        struct block block = block_at(bytes + at, size - at);
+        count += bits_in(equal(&block, byte));
     }
     return count;
 }
@@ -106,12 +105,11 @@ EXPORTED void moat_prove(
     struct proof proof = {.text = {bytes, size, delimiter, quote}, .limit = limit, .newlines = newlines, .starts = starts};
     struct carry carry = {0, 0};
     proof.final = final;
-    for (int64_t at = 0; at < size; at += PAIR) {
-        struct pair pair = pair_at(bytes + at, size - at);
-        struct masks lines = equal(&pair, LF), quotes = quotes_in(&pair, quote), delimiters = {{0, 0}};
-        if (quotes.of[0] | quotes.of[1] | carry.closed) delimiters = equal(&pair, delimiter);
-        for (int n = 0; n < 2; n++)
-            prove_block(&proof, at + n * BLOCK, lines.of[n], delimiters.of[n], quotes.of[n], &carry);
+    for (int64_t at = 0; at < size; at += BLOCK) {
+        struct block block = block_at(bytes + at, size - at);
+        uint64_t quotes = quotes_in(&block, quote);
+        uint64_t delimiters = quotes | carry.closed ? equal(&block, delimiter) : 0;
+        prove_block(&proof, at, equal(&block, LF), delimiters, quotes, &carry);
     }
     prove_end(&proof, carry.inside != 0);
     *proved = (struct proved){proof.starts_found, proof.clean, proof.broken};
@@ -175,23 +173,19 @@ static void lay_block(struct layout *layout, int64_t at, const struct found *fou
 static void lay_sound(struct layout *layout, int64_t end) {
     const struct text *text = &layout->text;
     struct carry carry = {0, 0};
-    for (int64_t at = layout->start; at < end; at += PAIR) {
-        struct pair pair = pair_at(text->bytes + at, end - at);
-        struct masks lines = equal(&pair, LF), delimiters = equal(&pair, text->delimiter);
-        struct masks all = quotes_in(&pair, text->quote), returns = equal(&pair, CR);
-        for (int n = 0; n < 2; n++) {
-            struct quotes quotes = told_apart(all.of[n], &carry);
-            int64_t next = at + (n + 1) * BLOCK;
-            bool fed = next < text->size && text->bytes[next] == LF;
-            struct found found = {
-                .newlines = lines.of[n],
-                .ends = lines.of[n] & ~quotes.inside,
-                .delimiters = delimiters.of[n] & ~quotes.inside,
-                .marks = quotes.all & ~doubled(quotes),
-                .strays = returns.of[n] & ~quotes.inside & ~(lines.of[n] >> 1 | (uint64_t)fed << 63),
-            };
-            lay_block(layout, at + n * BLOCK, &found);
-        }
+    for (int64_t at = layout->start; at < end; at += BLOCK) {
+        struct block block = block_at(text->bytes + at, end - at);
+        struct quotes quotes = told_apart(quotes_in(&block, text->quote), &carry);
+        uint64_t newlines = equal(&block, LF);
+        bool fed = at + BLOCK < text->size && text->bytes[at + BLOCK] == LF;
+        struct found found = {
+            .newlines = newlines,
+            .ends = newlines & ~quotes.inside,
+            .delimiters = equal(&block, text->delimiter) & ~quotes.inside,
+            .marks = quotes.all & ~doubled(quotes),
+            .strays = equal(&block, CR) & ~quotes.inside & ~(newlines >> 1 | (uint64_t)fed << 63),
+        };
+        lay_block(layout, at, &found);
     }
     if (layout->start < end) lay_record(layout, end, layout->line);
 }

@@ -31,8 +31,8 @@ static inline struct quotes told_apart(uint64_t all, struct carry *carry) {
 /* The second quote of each doubled one, which is the cell's; all others only mark it. */
 static inline uint64_t doubled(struct quotes quotes) { return quotes.opening & quotes.behind_closing; }
 
-static inline struct masks quotes_in(const struct pair *pair, int quote) {
-    return quote == NO_QUOTE ? (struct masks){{0, 0}} : equal(pair, (uint8_t)quote);
+static inline uint64_t quotes_in(const struct block *block, int quote) {
+    return quote == NO_QUOTE ? 0 : equal(block, (uint8_t)quote);
 }
 
 #endif

@@ -64,15 +64,16 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
 
 
 def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
-    """Add the canonical columns as sent but trimmed, what was read of amount, date and telephone, and `contents`."""
+    """Add the canonical columns as sent but trimmed, what was read or doubted of some of them, and `contents`."""
     sent = (normalise.trimmed(frame[f"c{at}"]).alias(column) for column, at in mapping.columns)
-    mapped = {column for column, _ in mapping.columns}
-    unmapped = (pl.lit(None, pl.String).alias(column) for column in CANONICAL_COLUMNS if column not in mapped)
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    unmapped = (nothing.alias(column) for column in CANONICAL_COLUMNS if column not in dict(mapping.columns))
     read = frame.with_columns(*contents(frame.select("^c[0-9]+$")), *sent, *unmapped)
     return read.with_columns(
         amount=normalise.amounts(read["judgment_amount"]),
         day=normalise.days(read["judgment_date"]),
         phone=e164(read["contact_phone"]),
+        is_email_doubtful=warn.emails_doubtful(read["contact_email"]),
     )
 
 
@@ -111,7 +112,7 @@ def _values() -> dict[str, pl.Expr]:
 
 def _doubts() -> dict[WarningCode, pl.Expr]:
     return {
-        WarningCode.EMAIL_SYNTAX: warn.email_doubtful(pl.col("contact_email")),
+        WarningCode.EMAIL_SYNTAX: pl.col("is_email_doubtful"),
         WarningCode.PHONE_UNRECOGNISED: pl.col("contact_phone").is_not_null() & pl.col("phone").is_null(),
         WarningCode.STATE_UNKNOWN: warn.state_unknown(pl.col("state")),
         WarningCode.REDACTED_CELL: pl.col("holds_placeholder"),
