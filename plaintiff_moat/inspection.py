@@ -101,7 +101,9 @@ def _inspected(scanned: Scan, content: Content | None, known: Mapping, source_sy
         counts = cells.select(pl.col("^c[0-9]+$").count()).row(0)
         filled = [before + count for before, count in zip(filled, counts, strict=True)]
         rows = (
-            prepare(cells, scanned.header, bound, source_system) if bound else cells.with_columns(warnings=pl.lit("{}"))
+            prepare(cells, scanned.header, bound, source_system)
+            if bound
+            else cells.with_columns(warnings=pl.lit(None, pl.String))
         )
         tally.add(Tally.of(rows))
         problems.update(rows.get_column("error_code").drop_nulls().to_list())

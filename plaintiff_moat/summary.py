@@ -60,8 +60,8 @@ class Tally:
         first = rejected.head(FIRST_REJECTS).select(
             "row_number", "line_start", "line_end", "error_code", "error_message"
         )
-        doubtful = rows.get_column("warnings").str.strip_chars("{}")
-        codes = doubtful.filter(doubtful != "").str.split(",").explode().value_counts(name="records")
+        doubtful = rows.get_column("warnings").drop_nulls().str.strip_chars("{}")
+        codes = doubtful.str.split(",").explode().value_counts(name="records")
         return cls(
             records=rows.height,
             errored=rejected.height,

@@ -18,7 +18,7 @@ _STATES: Final = pl.Series(sorted({text.lower() for text in (*STATES, *STATES.va
 
 # Every combination of warnings as PostgreSQL writes an array, at the place that its bits give.
 _ARRAYS: Final = pl.Series(
-    "{" + ",".join(code for bit, code in enumerate(WARNINGS) if chosen >> bit & 1) + "}"
+    "{" + ",".join(code for bit, code in enumerate(WARNINGS) if chosen >> bit & 1) + "}" if chosen else None
     for chosen in range(1 << len(WARNINGS))
 )
 
@@ -40,6 +40,6 @@ def state_unknown(text: pl.Expr) -> pl.Expr:
 
 
 def array_literal(doubts: dict[WarningCode, pl.Expr]) -> pl.Expr:
-    """Write the warnings of each record as a PostgreSQL array literal such as `{EMAIL_SYNTAX,STATE_UNKNOWN}`."""
+    """Write the warnings of each record as PostgreSQL does an array, `{EMAIL_SYNTAX,STATE_UNKNOWN}`; null for none."""
     bits = [doubts[code].fill_null(value=False).cast(pl.UInt8) * (1 << bit) for bit, code in enumerate(WARNINGS)]
     return pl.lit(_ARRAYS).gather(pl.sum_horizontal(bits))

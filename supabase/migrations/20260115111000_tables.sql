@@ -178,12 +178,13 @@ create table ingest.landed_rows (
     chunk_no integer not null,
     line_start integer not null,
     line_end integer not null,
+    replays_row integer,
     -- before the cells: who reads a whole run reads the first two, the landing guard all of these
     dedupe_key uuid,
     error_code text,
     error_message text,
     raw_payload jsonb,
-    warnings text[] not null default '{}',
+    warnings text[],
     extra jsonb,
     plaintiff_name text,
     firm_name text,
@@ -201,7 +202,6 @@ create table ingest.landed_rows (
     judgment_date date,
     defendant_name text,
     source_reference text,
-    replays_row integer,
     -- The run's number and not its id: where chunks land side by side, PostgreSQL splits a full page behind the newest
     -- tuple, and so leaves it full, if tuples are as short as two bigints (_bt_afternewitemoff); longer ones it splits in
     -- half. 1,000,000 records by two sessions: 22.6 MB of index, 2.35 s of the server; with the id 55 MB and 2.9 s.
@@ -249,7 +249,7 @@ comment on column ingest.landed_rows.defendant_name is 'Name of the defendant.';
 comment on column ingest.landed_rows.source_reference is 'The vendor''s own id of the record.';
 comment on column ingest.landed_rows.extra is 'Columns of the file that the mapping does not know; sensitive ones masked.';
 comment on column ingest.landed_rows.error_message is 'The column and the rule that it broke, never the value.';
-comment on column ingest.landed_rows.warnings is 'Codes of what was kept as sent but looks doubtful.';
+comment on column ingest.landed_rows.warnings is 'Codes of what was kept as sent but looks doubtful; null where nothing does.';
 comment on column ingest.landed_rows.raw_payload is 'The rejected record, redacted.';
 comment on column ingest.landed_rows.replays_row is 'The reject that it stands for: row_number in the run that its run replays.';
 

@@ -80,7 +80,7 @@ select
     l.dedupe_key,
     l.error_code,
     l.error_message,
-    l.warnings,
+    coalesce(l.warnings, '{}') as warnings,
     l.raw_payload,
     l.replays_row
 from ingest._represented as l;

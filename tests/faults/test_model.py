@@ -82,7 +82,7 @@ def _chunk(delivery: Delivery, number: int) -> tuple[Chunk, pl.DataFrame]:
     for row, name in enumerate(names, first):
         key = None if name is None else uuid5(_NAMESPACE, f"{delivery.source_system}/{name}").hex
         reject = {"error_code": "MISSING_NAME", "raw_payload": "{}"} if name is None else {}
-        place = {"row_number": row, "line_start": row + 1, "line_end": row + 1, "warnings": "{}"}
+        place = {"row_number": row, "line_start": row + 1, "line_end": row + 1}
         rows.append(dict.fromkeys(LANDING_COLUMNS) | place | reject | {"plaintiff_name": name, "dedupe_key": key})
     return chunk, pl.DataFrame(rows, infer_schema_length=None)
 

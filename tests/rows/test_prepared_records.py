@@ -64,7 +64,6 @@ def test_a_sound_record_is_given_in_canonical_form():
         "judgment_amount": "1234.50",
         "judgment_date": "2024-01-05",
         "extra": '{"Debtor SSN":"****9999","Notes":"call"}',
-        "warnings": "{}",
     }
 
 
@@ -103,7 +102,7 @@ def test_an_unusable_record_is_a_reject_with_its_reason(cells, code, names):
     assert all(name in reject["error_message"] for name in names)
     assert all(value not in reject["error_message"] for value in cells.values() if value.strip())
     assert all(reject[name] is None for name in (*CANONICAL_COLUMNS, "extra", "dedupe_key"))
-    assert reject["warnings"] == "{}"
+    assert reject["warnings"] is None
     assert set(json.loads(reject["raw_payload"])) == set(HEADER)
 
 
@@ -160,7 +159,7 @@ def test_empty_cells_are_null_without_warning():
     """Only the name is required."""
     (bare,) = prepared(record(Email="", Phone=" ", State="", Case_Number="", Amount=" ", Judgment_Date="", Notes=""))
     assert [name for name in CANONICAL_COLUMNS if bare[name] is not None] == ["plaintiff_name"]
-    assert (bare["error_code"], bare["warnings"]) == (None, "{}")
+    assert (bare["error_code"], bare["warnings"]) == (None, None)
 
 
 @pytest.mark.parametrize(
