@@ -129,8 +129,8 @@ create index import_runs_open on ingest.import_runs (updated_at) where status in
 comment on table ingest.import_runs is
     'One row for each delivery that was ever claimed. A rolled-back run stays as the history it is.';
 comment on column ingest.import_runs.id is 'The run.';
-comment on column ingest.import_runs.run_no is 'Number of the run, by which its landed rows name it; there are gaps.';
-comment on sequence ingest.import_runs_run_no_seq is 'Numbers the runs; a claim that makes none takes a number too.';
+comment on column ingest.import_runs.run_no is 'Number of the run, by which its landed rows name it.';
+comment on sequence ingest.import_runs_run_no_seq is 'Numbers the runs; there are gaps where two made one at once or one was taken back.';
 comment on column ingest.import_runs.source_system is 'The vendor or feed.';
 comment on column ingest.import_runs.source_batch_id is 'The vendor''s id for the delivery.';
 comment on column ingest.import_runs.file_hash is 'SHA-256 of the delivered bytes, in hex.';

@@ -38,9 +38,17 @@ begin
                 source_system, source_batch_id, file_hash, filename, import_kind,
                 status, attempt, worker_id, claimed_at, reader_fingerprint, expected_count
             )
-            values (
+            select
                 v_source_system, p_source_batch_id, p_file_hash, p_filename, coalesce(p_import_kind, 'plaintiff'),
                 'processing', 1, p_worker_id, clock_timestamp(), p_reader_fingerprint, p_expected_count
+            -- a row that meets the conflict has taken a number by then, and numbers are as many as an integer has
+            where not exists (
+                select
+                from ingest.import_runs as live
+                where live.source_system = v_source_system
+                    and live.source_batch_id = p_source_batch_id
+                    and live.file_hash = p_file_hash
+                    and live.status <> 'rolled_back'
             )
             on conflict (source_system, source_batch_id, file_hash) where status <> 'rolled_back' do nothing
             returning * into v_run;

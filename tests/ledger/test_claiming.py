@@ -48,6 +48,17 @@ def test_another_worker_is_told_in_progress(conn: Connection) -> None:
     assert run(conn, held.run_id) == before
 
 
+def test_claim_that_makes_no_run_takes_no_number(conn: Connection) -> None:
+    """Numbers of runs are as many as an integer has, and deliveries are offered again and again."""
+    first = imported(conn, "batch-1", ["Ada"])
+    claim(conn, "batch-1", worker="worker-2")
+    held = claim(conn, "batch-2", worker="worker-1")
+    claim(conn, "batch-2", worker="worker-2")
+    last = claim(conn, "batch-3")
+    numbers = [run(conn, run_id)["run_no"] for run_id in (first, held.run_id, last.run_id)]
+    assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
+
+
 def test_two_callers_without_a_name_are_not_one(conn: Connection) -> None:
     """Bare SQL that names no worker is refused by bare SQL that names none."""
     assert claim(conn, worker=None).status == "claimed"
