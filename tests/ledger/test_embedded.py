@@ -156,6 +156,20 @@ def test_killed_server_comes_back(shared: EmbeddedServer) -> None:
         bystander.wait()
 
 
+@pytest.mark.parametrize("status", ["starting", "stopping"])
+def test_server_that_listens_and_is_not_ready_does_not_answer(shared: EmbeddedServer, status: str) -> None:
+    """Whoever connected would be refused; a start waits for it instead."""
+    shared.start()
+    pid_file = shared.status().data_folder / "postmaster.pid"
+    written = pid_file.read_text()
+    try:
+        pid_file.write_text(written.replace("ready", status))
+        assert shared.status().running is False
+    finally:
+        pid_file.write_text(written)
+    assert shared.status().running is True
+
+
 @pytest.mark.parametrize("seconds", [0.3, 0.8])
 def test_first_start_that_is_killed_is_made_good(fresh: EmbeddedServer, seconds: float) -> None:
     """A first start that is killed half-way leaves nothing that the next one mistakes for a database."""

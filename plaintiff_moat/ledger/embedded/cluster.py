@@ -31,6 +31,7 @@ PORT = 5432
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+@-]{1,86}", re.ASCII)
 _SHORT_PREFIX = "plaintiff-moat-"
 _PRIVATE = 0o700
+_READY = "ready"
 
 _INITDB_OPTIONS = (
     "--username=postgres",
@@ -75,9 +76,15 @@ class Postmaster:
 
     pid: int
     socket_folder: Path
+    status: str
 
     def answers(self) -> bool:
-        """True if a server listens in a folder that nobody else can enter."""
+        """True if a server that is ready listens in a folder that nobody else can enter.
+
+        One that starts or stops listens too, and refuses whoever connects.
+        """
+        if self.status != _READY:
+            return False
         try:
             if stat.S_IMODE(self.socket_folder.lstat().st_mode) != _PRIVATE:
                 return False
@@ -136,8 +143,9 @@ class Cluster:
         """Return what the last server to start wrote down; it may have died since. None after a proper end."""
         try:
             lines = (self.data / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
+            # as PostgreSQL numbers them in utils/pidfile.h; the status comes last, once the server has one
             pid, _, _, _, socket_folder, *_ = lines
-            return Postmaster(int(pid), Path(socket_folder))
+            return Postmaster(int(pid), Path(socket_folder), "".join(lines[7:8]).strip())
         except (OSError, ValueError):
             return None
 
