@@ -24,7 +24,7 @@ __all__ = ["EarlyKeys"]
 _FEWEST_CHUNKS: Final = 8
 # What a publication takes beside a landing. Whoever publishes of the same source system waits for it: begun so long
 # before the landing ends, it is over soon after.
-SECONDS_OF_A_RECORD: Final = 3.5e-6
+SECONDS_OF_A_RECORD: Final = 6e-6
 # Keys of many chunks together cost less than chunk by chunk, the more so the larger the index; but few may be left for
 # the end. It goes on once this many times those that wait are as many as are still to land.
 _LEFT_OF_WAITING: Final = 8
