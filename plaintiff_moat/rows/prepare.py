@@ -66,8 +66,9 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
 def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
     """Add the canonical columns as sent but trimmed, what was read or doubted of some of them, and `contents`."""
     sent = (normalise.trimmed(frame[f"c{at}"]).alias(column) for column, at in mapping.columns)
+    mapped = {column for column, _ in mapping.columns}
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
-    unmapped = (nothing.alias(column) for column in CANONICAL_COLUMNS if column not in dict(mapping.columns))
+    unmapped = (nothing.alias(column) for column in CANONICAL_COLUMNS if column not in mapped)
     read = frame.with_columns(*contents(frame.select("^c[0-9]+$")), *sent, *unmapped)
     return read.with_columns(
         amount=normalise.amounts(read["judgment_amount"]),
