@@ -160,8 +160,8 @@ def _keys(conn: psycopg.Connection[Any], run_id: UUID | None) -> Iterator[Findin
     for (run,) in ledger.stream(conn, "completed_runs", run_id=run_id):
         wrong = ledger.one(conn, "misrepresented_record", run_id=run)
         if wrong is not None:
-            owner = f"row {wrong['owner_row_number']} of {wrong['owner_status']} run {wrong['owner_run_id']}"
-            found = "nobody" if wrong["owner_run_id"] is None else owner
+            owner = f"row {wrong['owner_row_number']} of {wrong['owner_status']} run {wrong['owner_run']}"
+            found = "nobody" if wrong["owner_run"] is None else owner
             expected = f"key {wrong['dedupe_key']} represented by this record or an earlier one"
             yield Finding("KEY_OWNER", run, f"row {wrong['row_number']}", expected, found)
     key = ledger.one(conn, "misowned_key", run_id=run_id)
@@ -169,7 +169,7 @@ def _keys(conn: psycopg.Connection[Any], run_id: UUID | None) -> Iterator[Findin
         where = f"row {key['owner_row_number']}"
         expected = f"a valid record with key {key['dedupe_key']}, which it represents, in a run that was published"
         found = f"none in a run that is {key['owner_status']}" if key["owner_status"] else "no such run"
-        yield Finding("KEY_OWNER", str(key["owner_run_id"]), where, expected, found)
+        yield Finding("KEY_OWNER", key["owner_run"], where, expected, found)
 
 
 def _whole_ledger(conn: psycopg.Connection[Any]) -> Iterator[Finding]:

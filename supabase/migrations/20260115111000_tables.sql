@@ -282,7 +282,7 @@ comment on column ingest.landed_chunks.landed_at is 'When its transaction opened
 
 create table ingest.plaintiff_keys (
     dedupe_key uuid not null,
-    owner_run_id uuid not null,
+    owner_run_no integer not null,
     owner_row_number integer not null,
     constraint plaintiff_keys_pkey primary key (dedupe_key)
 );
@@ -291,7 +291,7 @@ comment on table ingest.plaintiff_keys is
     'Every key that was ever published and the landed row that represents it. Keys are never deleted, so that other'
     ' tables may reference them; a key whose owner''s run is rolled back is ownerless.';
 comment on column ingest.plaintiff_keys.dedupe_key is 'Identity of a plaintiff''s record.';
-comment on column ingest.plaintiff_keys.owner_run_id is 'The run of the row that represents it.';
+comment on column ingest.plaintiff_keys.owner_run_no is 'The run of the row that represents it, by its number.';
 comment on column ingest.plaintiff_keys.owner_row_number is 'The row that represents it.';
 
 create table ingest.early_keys (

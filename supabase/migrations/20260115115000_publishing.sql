@@ -37,22 +37,23 @@ set work_mem = '256MB'
 set enable_seqscan = off
 as $$
 declare
+    v_run_no integer := ingest._run_no(p_run_id);
     v_taken integer;
 begin
     -- Sorted, so that the index of keys is read and filled page after page. Each key is looked up in it by itself: as an
     -- anti-join it would now and then be planned as a hash of all keys that were ever published, for each part of a file.
     -- A conflict clause costs twice that.
-    insert into ingest.plaintiff_keys (dedupe_key, owner_run_id, owner_row_number)
+    insert into ingest.plaintiff_keys (dedupe_key, owner_run_no, owner_row_number)
     select
         first_of_key.dedupe_key,
-        p_run_id,
+        v_run_no,
         first_of_key.row_number
     from (
         select distinct on (l.dedupe_key)
             l.dedupe_key,
             l.row_number
         from ingest.landed_rows as l
-        where l.run_no = ingest._run_no(p_run_id)
+        where l.run_no = v_run_no
             and l.row_number between p_first_row and p_last_row
             and l.dedupe_key is not null
         order by l.dedupe_key, l.row_number
@@ -76,6 +77,7 @@ set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
 declare
+    v_run_no integer := ingest._run_no(p_run_id);
     v_taken integer;
 begin
     if not exists (
@@ -88,20 +90,20 @@ begin
         return 0;
     end if;
     update ingest.plaintiff_keys as k
-    set owner_run_id = p_run_id,
+    set owner_run_no = v_run_no,
         owner_row_number = first_of_key.row_number
     from (
         select distinct on (l.dedupe_key)
             l.dedupe_key,
             l.row_number
         from ingest.landed_rows as l
-        where l.run_no = ingest._run_no(p_run_id)
+        where l.run_no = v_run_no
             and l.dedupe_key is not null
         order by l.dedupe_key, l.row_number
     ) as first_of_key
     cross join ingest.import_runs as former_owner
     where k.dedupe_key = first_of_key.dedupe_key
-        and former_owner.id = k.owner_run_id
+        and former_owner.run_no = k.owner_run_no
         and former_owner.status = 'rolled_back';
     get diagnostics v_taken = row_count;
     return v_taken;
@@ -292,7 +294,7 @@ as $$
     select k.dedupe_key
     from unnest(p_keys) as asked (dedupe_key)
     inner join ingest.plaintiff_keys as k on k.dedupe_key = asked.dedupe_key
-    inner join ingest.import_runs as r on r.id = k.owner_run_id
+    inner join ingest.import_runs as r on r.run_no = k.owner_run_no
     where r.status = 'completed'
 $$;
 

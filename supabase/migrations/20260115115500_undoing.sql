@@ -13,7 +13,7 @@ as $$
         on k.dedupe_key = owned.dedupe_key
         and k.owner_row_number = owned.row_number
     where owned.run_no = ingest._run_no(p_run_id)
-        and k.owner_run_id = p_run_id
+        and k.owner_run_no = ingest._run_no(p_run_id)
 $$;
 
 comment on function ingest._owned_keys(uuid) is
@@ -24,7 +24,7 @@ comment on function ingest._owned_keys(uuid) is
 -- other, the keys of the run or the records of the later ones: records have no index by key, which would make landing
 -- them a third dearer.
 create function ingest._heirs(p_owner_run_id uuid)
-returns table (dedupe_key uuid, heir_run_id uuid, heir_row_number integer)
+returns table (dedupe_key uuid, heir_run_no integer, heir_row_number integer)
 language sql
 stable
 security definer
@@ -32,7 +32,7 @@ set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     with later_run as materialized (
-        select later.id, later.run_no, later.publish_seq, owner_run.rows_inserted as owned, later.rows_fetched as records
+        select later.run_no, later.publish_seq, owner_run.rows_inserted as owned, later.rows_fetched as records
         from ingest.import_runs as owner_run
         inner join ingest.import_runs as later
             on later.source_system = owner_run.source_system
@@ -50,20 +50,20 @@ as $$
         where (select lists.owner_has_the_shorter from lists)
     ),
     held as (
-        select l.dedupe_key, later.id, l.row_number, later.publish_seq
+        select l.dedupe_key, later.run_no, l.row_number, later.publish_seq
         from later_run as later
         inner join ingest.landed_rows as l on l.run_no = later.run_no
         inner join owned on owned.dedupe_key = l.dedupe_key
         union all
-        select l.dedupe_key, later.id, l.row_number, later.publish_seq
+        select l.dedupe_key, later.run_no, l.row_number, later.publish_seq
         from later_run as later
         inner join ingest.landed_rows as l on l.run_no = later.run_no
         inner join ingest.plaintiff_keys as k
             on k.dedupe_key = l.dedupe_key
-            and k.owner_run_id = p_owner_run_id
+            and k.owner_run_no = ingest._run_no(p_owner_run_id)
         where not (select lists.owner_has_the_shorter from lists)
     )
-    select distinct on (held.dedupe_key) held.dedupe_key, held.id, held.row_number
+    select distinct on (held.dedupe_key) held.dedupe_key, held.run_no, held.row_number
     from held
     order by held.dedupe_key, held.publish_seq, held.row_number
 $$;
@@ -86,21 +86,21 @@ begin
     for v_heir in
         with passed as (
             update ingest.plaintiff_keys as k
-            set owner_run_id = heirs.heir_run_id,
+            set owner_run_no = heirs.heir_run_no,
                 owner_row_number = heirs.heir_row_number
             from ingest._heirs(p_run_id) as heirs
             where k.dedupe_key = heirs.dedupe_key
-            returning k.owner_run_id
+            returning k.owner_run_no
         )
-        select passed.owner_run_id as run_id, count(*)::integer as records
+        select passed.owner_run_no as run_no, count(*)::integer as records
         from passed
-        group by passed.owner_run_id
-        order by passed.owner_run_id
+        group by passed.owner_run_no
+        order by passed.owner_run_no
     loop
         update ingest.import_runs as r
         set rows_inserted = r.rows_inserted + v_heir.records,
             rows_skipped = r.rows_skipped - v_heir.records
-        where r.id = v_heir.run_id;
+        where r.run_no = v_heir.run_no;
         v_passed := v_passed + v_heir.records;
     end loop;
     return v_passed;

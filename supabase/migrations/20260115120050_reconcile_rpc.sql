@@ -54,7 +54,7 @@ begin
             from ingest.landed_rows as l
             inner join ingest.plaintiff_keys as k
                 on k.dedupe_key = l.dedupe_key
-                and k.owner_run_id = p_run_id
+                and k.owner_run_no = v_run.run_no
                 and k.owner_row_number = l.row_number
             where l.run_no = v_run.run_no
         );

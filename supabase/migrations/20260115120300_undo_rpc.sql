@@ -103,11 +103,11 @@ as $$
         r.rows_skipped - passed.records
     from ingest.import_runs as undone
     cross join lateral (
-        select heirs.heir_run_id, count(*)::integer as records
+        select heirs.heir_run_no, count(*)::integer as records
         from ingest._heirs(p_run_id) as heirs
-        group by heirs.heir_run_id
+        group by heirs.heir_run_no
     ) as passed
-    inner join ingest.import_runs as r on r.id = passed.heir_run_id
+    inner join ingest.import_runs as r on r.run_no = passed.heir_run_no
     where undone.id = p_run_id
         and undone.status = 'completed'
     order by r.publish_seq

@@ -15,7 +15,7 @@ inner join ingest.landed_rows as l on l.run_no = r.run_no
 cross join lateral (
     select case
         when r.status = 'completed' then (
-            select k.owner_run_id = r.id and k.owner_row_number = l.row_number
+            select k.owner_run_no = r.run_no and k.owner_row_number = l.row_number
             from ingest.plaintiff_keys as k
             where k.dedupe_key = l.dedupe_key
         )
@@ -35,7 +35,7 @@ from ingest.import_runs as r
 inner join ingest.landed_rows as l on l.run_no = r.run_no
 left join ingest.plaintiff_keys as k
     on k.dedupe_key = l.dedupe_key
-    and k.owner_run_id = r.id
+    and k.owner_run_no = r.run_no
     and k.owner_row_number = l.row_number
 where r.status = 'completed'
     and r.rows_fetched >= 10000;
@@ -115,7 +115,7 @@ select
     l.source_reference,
     l.extra
 from ingest.plaintiff_keys as k
-inner join ingest.import_runs as r on r.id = k.owner_run_id
+inner join ingest.import_runs as r on r.run_no = k.owner_run_no
 inner join ingest.landed_rows as l
     on l.run_no = r.run_no
     and l.row_number = k.owner_row_number
@@ -274,7 +274,7 @@ select
     (
         select count(*)
         from ingest.import_runs as active
-        inner join ingest.plaintiff_keys as k on k.owner_run_id = active.id
+        inner join ingest.plaintiff_keys as k on k.owner_run_no = active.run_no
         where active.id = r.id
             and active.status = 'completed'
     ) as rows_still_active,

@@ -185,7 +185,7 @@ as $$
     from ingest.landed_rows as l
     left join ingest.plaintiff_keys as k
         on k.dedupe_key = l.dedupe_key
-        and k.owner_run_id = p_run_id
+        and k.owner_run_no = ingest._run_no(p_run_id)
         and k.owner_row_number = l.row_number
     where l.run_no = ingest._run_no(p_run_id)
 $$;
@@ -215,7 +215,7 @@ comment on function ingest.landed_by_chunk(uuid) is
     'The landed rows of a run as their chunks: to be held against what landed_chunks says.';
 
 create function ingest.misrepresented_record(p_run_id uuid)
-returns table (row_number integer, dedupe_key uuid, owner_run_id uuid, owner_row_number integer, owner_status text)
+returns table (row_number integer, dedupe_key uuid, owner_run text, owner_row_number integer, owner_status text)
 language sql
 stable
 security definer
@@ -223,11 +223,16 @@ set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
     -- The representative of a key is the earliest record that a completed run of the source system holds.
-    select l.row_number, l.dedupe_key, k.owner_run_id, k.owner_row_number, owner.status::text
+    select
+        l.row_number,
+        l.dedupe_key,
+        coalesce(owner.id::text, 'number ' || k.owner_run_no),
+        k.owner_row_number,
+        owner.status::text
     from ingest.import_runs as r
     inner join ingest.landed_rows as l on l.run_no = ingest._run_no(p_run_id)
     left join ingest.plaintiff_keys as k on k.dedupe_key = l.dedupe_key
-    left join ingest.import_runs as owner on owner.id = k.owner_run_id
+    left join ingest.import_runs as owner on owner.run_no = k.owner_run_no
     where r.id = p_run_id
         and r.status = 'completed'
         and l.dedupe_key is not null
@@ -243,22 +248,27 @@ comment on function ingest.misrepresented_record(uuid) is
     'The first valid record of a completed run whose key nobody represents, or a later record; none when all is well.';
 
 create function ingest.misowned_key(p_run_id uuid default null)
-returns table (dedupe_key uuid, owner_run_id uuid, owner_row_number integer, owner_status text, is_published boolean)
+returns table (dedupe_key uuid, owner_run text, owner_row_number integer, owner_status text, is_published boolean)
 language sql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
 as $$
-    select k.dedupe_key, k.owner_run_id, k.owner_row_number, r.status::text, r.publish_seq is not null
+    select
+        k.dedupe_key,
+        coalesce(r.id::text, 'number ' || k.owner_run_no),
+        k.owner_row_number,
+        r.status::text,
+        r.publish_seq is not null
     from ingest.plaintiff_keys as k
-    left join ingest.import_runs as r on r.id = k.owner_run_id
+    left join ingest.import_runs as r on r.run_no = k.owner_run_no
     left join ingest.landed_rows as l
-        on l.run_no = r.run_no
+        on l.run_no = k.owner_run_no
         and l.row_number = k.owner_row_number
-    where (p_run_id is null or k.owner_run_id = p_run_id)
+    where (p_run_id is null or k.owner_run_no = ingest._run_no(p_run_id))
         and (l.dedupe_key is distinct from k.dedupe_key or r.publish_seq is null)
-    order by k.owner_run_id, k.owner_row_number
+    order by k.owner_run_no, k.owner_row_number
     limit 1
 $$;
 

@@ -35,8 +35,8 @@ _OUTCOME = {
         from ingest.landed_chunks as c inner join named as r on r.id = c.import_run_id
     """,
     "plaintiff_keys": """
-        select to_jsonb(k) - 'owner_run_id' || jsonb_build_object('run', r.run)
-        from ingest.plaintiff_keys as k inner join named as r on r.id = k.owner_run_id
+        select to_jsonb(k) - 'owner_run_no' || jsonb_build_object('run', r.run)
+        from ingest.plaintiff_keys as k inner join named as r on r.run_no = k.owner_run_no
     """,
     "source_systems": "select to_jsonb(s) from ingest.source_systems as s",
 }
@@ -65,7 +65,7 @@ VIOLATIONS = {
                     count(*) filter (where l.error_code is not null) as errored
                 from ingest.landed_rows as l
                 left join ingest.plaintiff_keys as k
-                    on k.owner_run_id = r.id and k.owner_row_number = l.row_number
+                    on k.owner_run_no = r.run_no and k.owner_row_number = l.row_number
                 where l.run_no = r.run_no
             ) as records
         where r.status = 'completed'
@@ -92,8 +92,8 @@ VIOLATIONS = {
         where r.status <> 'completed'
     """,
     "I3 no key is held by a run that was never published": """
-        select k.dedupe_key, k.owner_run_id
-        from ingest.plaintiff_keys as k left join ingest.import_runs as r on r.id = k.owner_run_id
+        select k.dedupe_key, k.owner_run_no
+        from ingest.plaintiff_keys as k left join ingest.import_runs as r on r.run_no = k.owner_run_no
         where r.publish_seq is null
     """,
     "I4 the active set is the earliest record of each key of the completed runs": """

@@ -39,7 +39,7 @@ _PLANTED = {
         update ingest.import_runs set publish_seq = null where source_batch_id = 'later'
     """,
     "I4 the active set is the earliest record of each key of the completed runs": f"""
-        update ingest.plaintiff_keys as k set owner_run_id = r.id, owner_row_number = l.row_number
+        update ingest.plaintiff_keys as k set owner_run_no = r.run_no, owner_row_number = l.row_number
         from ingest.landed_rows as l inner join ingest.import_runs as r on r.run_no = l.run_no
         where l.dedupe_key = k.dedupe_key and r.id = {_LATER}
     """,

@@ -69,7 +69,7 @@ _HANDING_ON = "select pg_get_functiondef('ingest._pass_keys_on(uuid)'::regproced
         pytest.param(_HEIRS, "held.publish_seq, held", "held.publish_seq desc, held", id="latest heir"),
         pytest.param(_HEIRS, "q, held.row_number", "q, held.row_number desc", id="last record of the heir"),
         pytest.param(_HEIRS, "later.status = 'completed'", "true", id="heir that is undone"),
-        pytest.param(_HANDING_ON, "where r.id = v_heir.run_id", "where false", id="counts not corrected"),
+        pytest.param(_HANDING_ON, "where r.run_no = v_heir.run_no", "where false", id="counts not corrected"),
     ],
 )
 def test_property_catches_a_ledger_that_is_wrong(

@@ -77,10 +77,10 @@ CONTRADICTIONS = [
     ("update ingest.landed_chunks set byte_end = 7 where import_run_id = '{first}'", "CHUNKS"),
     ("update ingest.landed_chunks set first_row = 2 where import_run_id = '{first}'", "CHUNKS"),
     ("delete from ingest.landed_chunks where import_run_id = '{first}'", "CHUNKS"),
-    ("delete from ingest.plaintiff_keys where owner_run_id = '{second}'", "RECOUNT"),
-    ("update ingest.plaintiff_keys set owner_row_number = 3 where owner_run_id = '{first}'", "RECOUNT"),
-    ("insert into ingest.plaintiff_keys select gen_random_uuid(), '{first}', 3", "KEY_OWNER"),
-    ("insert into ingest.plaintiff_keys select gen_random_uuid(), '{failed}', 1", "KEY_OWNER"),
+    ("delete from ingest.plaintiff_keys where owner_run_no = ingest._run_no('{second}')", "RECOUNT"),
+    ("update ingest.plaintiff_keys set owner_row_number = 3 where owner_run_no = ingest._run_no('{first}')", "RECOUNT"),
+    ("insert into ingest.plaintiff_keys select gen_random_uuid(), ingest._run_no('{first}'), 3", "KEY_OWNER"),
+    ("insert into ingest.plaintiff_keys select gen_random_uuid(), ingest._run_no('{failed}'), 1", "KEY_OWNER"),
     ("delete from ingest.event_heads where import_run_id = '{first}'", "HEAD"),
     ("delete from ingest.run_events where import_run_id = '{failed}'", "CHECKPOINT_HEAD"),
     ("delete from ingest.import_runs where id = '{failed}'", "NO_RUN"),
@@ -328,7 +328,7 @@ def test_an_altered_checkpoint_is_found(conn: Connection) -> None:
 def test_a_later_owner_of_a_key_is_found(conn: Connection, runs: dict[str, UUID]) -> None:
     """A key that is represented by another than its earliest published record, with counts and events made to fit."""
     key = "(select dedupe_key from ingest.landed_rows where plaintiff_name = 'Ben' limit 1)"
-    owner = f"owner_run_id = '{runs['second']}', owner_row_number = 1"
+    owner = f"owner_run_no = ingest._run_no('{runs['second']}'), owner_row_number = 1"
     changes = [f"update ingest.plaintiff_keys set {owner} where dedupe_key = {key}"]
     for run, moved in ((runs["first"], -1), (runs["second"], 1)):
         inserted, skipped = f"rows_inserted + {moved}", f"rows_skipped - {moved}"

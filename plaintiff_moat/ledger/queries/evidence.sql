@@ -99,7 +99,7 @@ left join ingest.misplaced_fix(%(run_id)s::uuid) as misplaced on true
 select chunk_no, attempt, records, first_row, last_row from ingest.landed_by_chunk(%(run_id)s::uuid)
 
 -- name: misrepresented_record
-select row_number, dedupe_key, owner_run_id, owner_row_number, owner_status
+select row_number, dedupe_key, owner_run, owner_row_number, owner_status
 from ingest.misrepresented_record(%(run_id)s::uuid)
 
 -- name: completed_runs
@@ -110,7 +110,7 @@ where status = 'completed'
 order by id
 
 -- name: misowned_key
-select dedupe_key, owner_run_id, owner_row_number, owner_status, is_published from ingest.misowned_key(%(run_id)s::uuid)
+select dedupe_key, owner_run, owner_row_number, owner_status, is_published from ingest.misowned_key(%(run_id)s::uuid)
 
 -- name: runless_landing
 select import_run_id, run_no, relation from ingest.runless_landing()
