@@ -32,7 +32,7 @@ KINDS: Final = {
     **dict.fromkeys(_TEXTS, Kind.TEXT),
     "judgment_amount": Kind.NUMERIC,
     "judgment_date": Kind.DATE,
-    "extra": Kind.JSONB,
+    "extra": Kind.TEXTS,
     "dedupe_key": Kind.UUID,
     "warnings": Kind.TEXT_ARRAY,
     "raw_payload": Kind.JSONB,
@@ -77,7 +77,7 @@ def land(
     encoded = binary_copy(filled, KINDS, (lease.run_no, lease.attempt, chunk.number))
     try:
         with domain_errors(), conn.transaction(), conn.cursor() as cursor:
-            if _open(cursor, lease, chunk):
+            if _open(cursor, lease, chunk, _extra_columns(filled)):
                 with cursor.copy(statement) as copy:
                     copy.write(encoded)
                 if measured is not None:
@@ -87,7 +87,12 @@ def land(
         raise
 
 
-def _open(cursor: psycopg.Cursor[Any], lease: Lease, chunk: Chunk) -> bool:
+def _extra_columns(frame: "pl.DataFrame") -> list[str]:
+    """The names of the columns whose cells stand in `extra`."""
+    return frame["extra"].struct.fields if "extra" in frame.columns else []
+
+
+def _open(cursor: psycopg.Cursor[Any], lease: Lease, chunk: Chunk, extra_columns: list[str]) -> bool:
     """Announces the chunk; False when an earlier transaction has landed it."""
     cursor.execute(
         query("open_chunk"),
@@ -101,6 +106,7 @@ def _open(cursor: psycopg.Cursor[Any], lease: Lease, chunk: Chunk) -> bool:
             "first_row": chunk.first_row,
             "records": chunk.records,
             "digest": chunk.digest,
+            "extra_columns": extra_columns,
         },
         prepare=False,
     )

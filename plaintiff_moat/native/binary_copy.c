@@ -1,17 +1,15 @@
 /* Rows of an Arrow stream as PostgreSQL's binary COPY: what binary_copy.py promises.
  *
- * Reads string views, 64-bit integers and structs of them. Writes the form that COPY's documentation gives under
+ * Reads 64-bit integers, string views and structs of these. Writes the form that COPY's documentation gives under
  * "Binary Format"; fields are what the types' receive functions read (uuid_recv, numeric_recv, date_recv, jsonb_recv,
  * array_recv).
  */
-#include <stdlib.h>
-
-#include "arrow.h"
 #include "digits.h"
 #include "exported.h"
+#include "texts.h"
 
 /* As binary_copy.py numbers them. */
-enum kind { INTEGER, TEXT, JSONB, UUID, DATE, NUMERIC, TEXT_ARRAY };
+enum kind { INTEGER, TEXT, JSONB, UUID, DATE, NUMERIC, TEXT_ARRAY, TEXTS };
 
 enum {
     TEXT_OID = 25,
@@ -50,7 +48,7 @@ static uint8_t *put_text(uint8_t *to, struct text text) {
 /* The value of a hexadecimal digit, and one more: 0 stands for what is none. */
 static const uint8_t hexadecimal[256] = {['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['a'] = 11, 12, 13, 14, 15, 16};
 
-/* Each of these writes a value behind the four bytes of its size, and gives its end; NULL where the text is malformed. */
+/* Each of these writes a value behind the four bytes of its size, and gives its end; NULL where it is malformed. */
 
 static uint8_t *put_uuid(uint8_t *to, struct text text) {
     if (text.size != 32) return NULL;
@@ -105,14 +103,19 @@ static uint8_t *put_numeric(uint8_t *to, struct text text) {
     return to;
 }
 
+/* What an array of texts begins with: how many dimensions it has, and whether a null. */
+static uint8_t *begin_array(uint8_t *to, bool is_empty, bool has_null) {
+    to = put32(to, !is_empty);
+    to = put32(to, has_null);
+    return put32(to, TEXT_OID);
+}
+
 /* {ONE,OTHER}: no quotes, no escapes, no empty element. */
 static uint8_t *put_text_array(uint8_t *to, struct text text) {
     if (text.size < 2 || text.bytes[0] != '{' || text.bytes[text.size - 1] != '}') return NULL;
     const uint8_t *element = text.bytes + 1, *end = text.bytes + text.size - 1;
     bool is_empty = element == end;
-    to = put32(to, is_empty ? 0 : 1);
-    to = put32(to, 0);
-    to = put32(to, TEXT_OID);
+    to = begin_array(to, is_empty, false);
     if (is_empty) return to;
     uint8_t *count_at = to;
     uint32_t count = 0;
@@ -132,7 +135,34 @@ static uint8_t *put_text_array(uint8_t *to, struct text text) {
     return to;
 }
 
-static uint8_t *put_value(uint8_t *to, enum kind kind, struct text text) {
+/* The texts of a row of a struct. */
+static uint8_t *put_texts(uint8_t *to, const struct ArrowArray *texts, int64_t row) {
+    uint8_t *beginning = to;
+    bool has_null = false;
+    to = begin_array(to, texts->n_children == 0, false);
+    if (texts->n_children) to = put32(put32(to, (uint32_t)texts->n_children), 1);
+    for (int64_t place = 0; place < texts->n_children; place++) {
+        const struct ArrowArray *cells = texts->children[place];
+        if (is_valid(cells, row)) {
+            struct text text = text_at(cells, row);
+            to = put_bytes(put32(to, (uint32_t)text.size), text.bytes, text.size);
+        } else {
+            to = put32(to, UINT32_MAX);
+            has_null = true;
+        }
+    }
+    begin_array(beginning, texts->n_children == 0, has_null);
+    return to;
+}
+
+static uint8_t *put_integer(uint8_t *to, int64_t value) {
+    return value == (int32_t)value ? put32(to, (uint32_t)value) : NULL;
+}
+
+static uint8_t *put_value(uint8_t *to, enum kind kind, const struct ArrowArray *cells, int64_t row) {
+    if (kind == INTEGER) return put_integer(to, ((const int64_t *)cells->buffers[1])[row + cells->offset]);
+    if (kind == TEXTS) return put_texts(to, cells, row + cells->offset);
+    struct text text = text_at(cells, row);
     switch (kind) {
     case TEXT: return put_text(to, text);
     case JSONB: *to = 1; return put_bytes(to + 1, text.bytes, text.size);
@@ -150,7 +180,7 @@ struct output {
     size_t size, capacity;
 };
 
-static bool reserve(struct output *out, size_t more) {
+static bool grow(struct output *out, size_t more) {
     if (more <= out->capacity - out->size) return true;
     uint8_t *grown = realloc(out->bytes, out->size + more);
     if (!grown) return false;
@@ -159,16 +189,21 @@ static bool reserve(struct output *out, size_t more) {
     return true;
 }
 
+static size_t most_of_value(enum kind kind, const struct ArrowArray *cells, int64_t row) {
+    if (!is_valid(cells, row)) return 0;
+    if (kind != TEXTS) return (kind == TEXT_ARRAY ? 3 : 1) * (size_t)text_at(cells, row).size;
+    size_t most = 4 * (size_t)cells->n_children;
+    for (int64_t place = 0; place < cells->n_children; place++)
+        most += most_of_value(TEXT, cells->children[place], row + cells->offset);
+    return most;
+}
+
 static size_t most_bytes(const struct ArrowArray *rows, const int32_t *kinds, size_t of_each_row) {
     size_t most = (size_t)rows->length * (2 + of_each_row + (size_t)rows->n_children * OF_A_VALUE);
     for (int64_t column = 0; column < rows->n_children; column++) {
         if (kinds[column] == INTEGER) continue;
-        for (int64_t row = 0; row < rows->length; row++) {
-            const struct ArrowArray *cells = rows->children[column];
-            if (!is_valid(cells, row + rows->offset)) continue;
-            size_t size = (size_t)text_at(cells, row + rows->offset).size;
-            most += kinds[column] == TEXT_ARRAY ? 3 * size : size;
-        }
+        for (int64_t row = 0; row < rows->length; row++)
+            most += most_of_value((enum kind)kinds[column], rows->children[column], row + rows->offset);
     }
     return most;
 }
@@ -189,13 +224,7 @@ static enum fault write_rows(
                 to = put32(to, UINT32_MAX);
                 continue;
             }
-            uint8_t *end;
-            if (kinds[column] == INTEGER) {
-                int64_t value = ((const int64_t *)cells->buffers[1])[row + cells->offset];
-                end = value == (int32_t)value ? put32(to + 4, (uint32_t)value) : NULL;
-            } else {
-                end = put_value(to + 4, (enum kind)kinds[column], text_at(cells, row));
-            }
+            uint8_t *end = put_value(to + 4, (enum kind)kinds[column], cells, row);
             if (!end) {
                 place->column = column;
                 return MALFORMED;
@@ -208,12 +237,17 @@ static enum fault write_rows(
     return NONE;
 }
 
+static bool is_of_kind(const struct ArrowSchema *column, enum kind kind) {
+    if (kind == TEXTS) return is_frame(column);
+    return kind == INTEGER ? strcmp(column->format, "l") == 0 : is_view(column);
+}
+
 static bool has_columns(struct ArrowArrayStream *stream, const int32_t *kinds, int64_t columns) {
     struct ArrowSchema schema;
     if (stream->get_schema(stream, &schema)) return false;
     bool has = strcmp(schema.format, "+s") == 0 && schema.n_children == columns;
     for (int64_t column = 0; has && column < columns; column++)
-        has = strcmp(schema.children[column]->format, kinds[column] == INTEGER ? "l" : "vu") == 0;
+        has = is_of_kind(schema.children[column], (enum kind)kinds[column]);
     schema.release(&schema);
     return has;
 }
@@ -233,7 +267,7 @@ EXPORTED enum fault moat_binary_copy(
     static const uint8_t header[19] = "PGCOPY\n\377\r\n";
     struct output out = {NULL, 0, 0};
     enum fault fault = has_columns(stream, kinds, columns) ? NONE : OTHER_COLUMNS;
-    if (!fault && !reserve(&out, sizeof header + 2)) fault = NO_MEMORY;
+    if (!fault && !grow(&out, sizeof header + 2)) fault = NO_MEMORY;
     if (!fault) {
         memcpy(out.bytes, header, sizeof header);
         out.size = sizeof header;
@@ -243,7 +277,7 @@ EXPORTED enum fault moat_binary_copy(
         if (stream->get_next(stream, &rows)) fault = NO_STREAM;
         else if (!rows.release) break;
         else {
-            fault = reserve(&out, most_bytes(&rows, kinds, (size_t)beginning_size) + 2)
+            fault = grow(&out, most_bytes(&rows, kinds, (size_t)beginning_size) + 2)
                 ? write_rows(&out, &rows, kinds, (struct text){beginning, beginning_size}, place)
                 : NO_MEMORY;
             rows.release(&rows);

@@ -36,8 +36,8 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
     """Give the same records in the same order with exactly `LANDING_COLUMNS`, fit for COPY without a failure.
 
     `frame` has row_number, line_start, line_end, error_code, error_message, raw and the cells c0, c1, … as sent.
-    A reject keeps no canonical value: what it held stands, redacted, in raw_payload. `extra` is null when the
-    mapping takes every column. Amounts and dates are text, so that no binary fraction ever touches them. Raises
+    A reject keeps no canonical value: what it held stands, redacted, in raw_payload. `extra` is a struct of the cells
+    that the mapping does not take, by their labels; null when it takes every column. Amounts and dates are text, so that no binary fraction ever touches them. Raises
     BadInput for the header of another table.
     """
     names = labels(header)

@@ -185,7 +185,7 @@ create table ingest.landed_rows (
     error_message text,
     raw_payload jsonb,
     warnings text[],
-    extra jsonb,
+    extra text[],
     plaintiff_name text,
     firm_name text,
     contact_name text,
@@ -247,7 +247,8 @@ comment on column ingest.landed_rows.judgment_amount is 'Amount of the judgment 
 comment on column ingest.landed_rows.judgment_date is 'Date of the judgment.';
 comment on column ingest.landed_rows.defendant_name is 'Name of the defendant.';
 comment on column ingest.landed_rows.source_reference is 'The vendor''s own id of the record.';
-comment on column ingest.landed_rows.extra is 'Columns of the file that the mapping does not know; sensitive ones masked.';
+comment on column ingest.landed_rows.extra is
+    'Cells of the columns of the file that the mapping does not know, which its chunk names; sensitive ones masked.';
 comment on column ingest.landed_rows.error_message is 'The column and the rule that it broke, never the value.';
 comment on column ingest.landed_rows.warnings is 'Codes of what was kept as sent but looks doubtful; null where nothing does.';
 comment on column ingest.landed_rows.raw_payload is 'The rejected record, redacted.';
@@ -262,10 +263,14 @@ create table ingest.landed_chunks (
     first_row integer not null,
     records integer not null,
     digest text not null,
+    extra_columns text[] not null default '{}',
     landed_at timestamptz not null default clock_timestamp(),
     constraint landed_chunks_pkey primary key (import_run_id, chunk_no),
     constraint landed_chunks_is_a_range check (
         chunk_no >= 0 and byte_start >= 0 and byte_end > byte_start and first_row >= 1 and records >= 0
+    ),
+    constraint landed_chunks_names_are_a_list check (
+        num_nulls(variadic extra_columns) = 0 and (array_dims(extra_columns) ~ '^\[1:[0-9]+\]$') is not false
     )
 );
 
@@ -278,6 +283,7 @@ comment on column ingest.landed_chunks.byte_end is 'The byte after its last.';
 comment on column ingest.landed_chunks.first_row is 'row_number of its first record.';
 comment on column ingest.landed_chunks.records is 'How many records it holds.';
 comment on column ingest.landed_chunks.digest is 'SHA-256 of its bytes, in hex.';
+comment on column ingest.landed_chunks.extra_columns is 'Names of the columns whose cells stand in extra of its rows, redacted.';
 comment on column ingest.landed_chunks.landed_at is 'When its transaction opened it.';
 
 create table ingest.plaintiff_keys (

@@ -98,7 +98,8 @@ create function ingest.open_chunk(
     p_first_row integer,
     p_records integer,
     p_digest text,
-    p_worker_id text default null
+    p_worker_id text default null,
+    p_extra_columns text[] default '{}'
 )
 returns boolean
 language plpgsql
@@ -121,12 +122,13 @@ begin
             using errcode = 'invalid_parameter_value';
     end if;
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
+    perform ingest._require_unnumbered(p_extra_columns);
     perform ingest._mark_writer(p_run_id, p_attempt);
 
     insert into ingest.landed_chunks
-        (import_run_id, chunk_no, attempt, byte_start, byte_end, first_row, records, digest)
+        (import_run_id, chunk_no, attempt, byte_start, byte_end, first_row, records, digest, extra_columns)
     values
-        (p_run_id, p_chunk_no, p_attempt, p_byte_start, p_byte_end, p_first_row, p_records, p_digest)
+        (p_run_id, p_chunk_no, p_attempt, p_byte_start, p_byte_end, p_first_row, p_records, p_digest, p_extra_columns)
     -- waits for a transaction that has landed it and is not over yet: that of a caller whose acknowledgement was lost
     on conflict (import_run_id, chunk_no) do nothing;
     if found then
@@ -147,7 +149,7 @@ begin
 end
 $$;
 
-comment on function ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text) is
+comment on function ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text, text[]) is
     'Announces the chunk whose rows are copied next in the same transaction. False when exactly this chunk is landed'
     ' already: then nothing is to be copied. Raises ML001 once the lease is lost.';
 
@@ -161,14 +163,10 @@ declare
     v_first record;
     v_landed record;
     v_run ingest.import_runs;
-    v_has_other_names boolean := false;
-    -- the rows of a file have the same columns: those of one row are mostly all
-    v_names text[] := array(
-        select jsonb_object_keys(one.extra)
-        from (select l.extra from landed as l where jsonb_typeof(l.extra) = 'object' limit 1) as one
-    );
+    v_chunk ingest.landed_chunks;
+    v_width integer;
 begin
-    select l.run_no, l.attempt into v_first from landed as l limit 1;
+    select l.run_no, l.attempt, l.chunk_no into v_first from landed as l limit 1;
     if not found then
         return null;
     end if;
@@ -177,67 +175,67 @@ begin
         raise exception 'there is no run of number %', v_first.run_no using errcode = 'ML005';
     end if;
     perform ingest._require_lease(v_run, null, v_first.attempt);
+    select * into v_chunk
+    from ingest.landed_chunks as c
+    where c.import_run_id = v_run.id
+        and c.chunk_no = v_first.chunk_no
+        and c.attempt = v_first.attempt;
+    v_width := cardinality(v_chunk.extra_columns);
 
     -- One pass over the rows finds all that is asked of them: each further one costs a tenth of the COPY.
-    for v_landed in
-        select
-            l.chunk_no,
-            count(*) as records,
-            min(l.row_number) as first_row,
-            max(l.row_number) as last_row,
-            bool_and(l.run_no = v_first.run_no and l.attempt = v_first.attempt) as are_of_one_attempt,
-            bool_or(l.extra - v_names <> '{}') filter (where jsonb_typeof(l.extra) = 'object') as has_other_names,
-            array_agg(l.warnings::text) filter (where cardinality(l.warnings) > 0) as warnings,
-            array_agg(l.error_code) filter (where l.error_code is not null) as codes,
-            array_agg(l.error_message) filter (where l.error_code is not null) as messages,
-            array_agg(l.raw_payload) filter (where l.error_code is not null) as payloads
-        from landed as l
-        group by l.chunk_no
-    loop
-        -- row_number is unique in the run, so equal bounds and an equal count are an equal set
-        if not v_landed.are_of_one_attempt or not exists (
-            select
-            from ingest.landed_chunks as c
-            where c.import_run_id = v_run.id
-                and c.chunk_no = v_landed.chunk_no
-                and c.attempt = v_first.attempt
-                and c.records = v_landed.records
-                and c.first_row = v_landed.first_row
-                and c.first_row + c.records - 1 = v_landed.last_row
-        ) then
-            raise exception 'the rows are not those that open_chunk announced for chunk %', v_landed.chunk_no
-                using errcode = 'ML006';
-        end if;
+    select
+        count(*) as records,
+        min(l.row_number) as first_row,
+        max(l.row_number) as last_row,
+        bool_and(
+            l.run_no = v_first.run_no and l.attempt = v_first.attempt and l.chunk_no = v_first.chunk_no
+        ) as are_of_one_chunk,
+        bool_and(
+            cardinality(l.extra) = v_width and array_upper(l.extra, 1) = v_width and array_ndims(l.extra) = 1
+        ) as have_its_columns,
+        array_agg(l.warnings::text) filter (where cardinality(l.warnings) > 0) as warnings,
+        array_agg(l.error_code) filter (where l.error_code is not null) as codes,
+        array_agg(l.error_message) filter (where l.error_code is not null) as messages,
+        array_agg(l.raw_payload) filter (where l.error_code is not null) as payloads
+    into v_landed
+    from landed as l;
 
-        perform ingest._require_redacted(
-            v_landed.codes || v_landed.messages || array(
-                select held.warning
-                from (select distinct sent.warnings from unnest(v_landed.warnings) as sent (warnings)) as sent
-                cross join lateral unnest(sent.warnings::text[]) as held (warning)
-            ),
-            v_landed.payloads
-        );
-        v_has_other_names := v_has_other_names or coalesce(v_landed.has_other_names, false);
-    end loop;
+    -- row_number is unique in the run, so equal bounds and an equal count are an equal set
+    if (
+        v_landed.are_of_one_chunk
+        and coalesce(v_landed.have_its_columns, true)
+        and v_landed.records = v_chunk.records
+        and v_landed.first_row = v_chunk.first_row
+        and v_landed.last_row = v_chunk.first_row + v_chunk.records - 1
+    ) is not true then
+        raise exception 'the rows are not those that open_chunk announced for chunk %', v_first.chunk_no
+            using errcode = 'ML006';
+    end if;
 
-    if v_has_other_names then
-        v_names := array(
-            select distinct jsonb_object_keys(case jsonb_typeof(l.extra) when 'object' then l.extra end) from landed as l
-        );
-    end if;
-    v_names := ingest._sensitive_names(v_names);
-    if cardinality(v_names) > 0 then
-        perform ingest._require_masked(array(
-            select l.extra -> sensitive.name from landed as l cross join unnest(v_names) as sensitive (name)
-        ));
-    end if;
+    perform ingest._require_redacted(
+        v_landed.codes || v_landed.messages || array(
+            select held.warning
+            from (select distinct sent.warnings from unnest(v_landed.warnings) as sent (warnings)) as sent
+            cross join lateral unnest(sent.warnings::text[]) as held (warning)
+        ),
+        v_landed.payloads
+    );
+    perform ingest._require_masked(array(
+        select to_jsonb(l.extra[sensitive.place])
+        from (
+            select named.place
+            from unnest(v_chunk.extra_columns) with ordinality as named (name, place)
+            where ingest._is_sensitive(named.name)
+        ) as sensitive
+        cross join landed as l
+    ));
     return null;
 end
 $$;
 
 comment on function ingest._guard_landing() is
-    'Refuses rows without a current lease, rows that are not exactly an announced chunk, and rows that tell a number or a'
-    ' sensitive column in clear.';
+    'Refuses rows without a current lease, rows that are not exactly one announced chunk with its columns, and rows that'
+    ' tell a number or a sensitive column in clear.';
 
 create trigger landed_rows_guard
 after insert on ingest.landed_rows

@@ -2,8 +2,8 @@
 -- what vendors sent, judged are the warnings and, in extra, the columns whose names announce a sensitive value: their
 -- cells stand there masked. The other cells of extra are kept as sent by intent, and nine digits are many a vendor's id.
 
-create function ingest._sensitive_names(p_names text[])
-returns text[]
+create function ingest._require_unnumbered(p_names text[])
+returns void
 language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
@@ -13,12 +13,10 @@ begin
         raise exception 'a social security or card number stands in a column''s name'
             using errcode = 'ML007', hint = 'redact it, as ingest.redact does, before landing';
     end if;
-    return array(select held.name from unnest(p_names) as held (name) where ingest._is_sensitive(held.name));
 end
 $$;
 
-comment on function ingest._sensitive_names(text[]) is
-    'Those of the columns whose names announce a sensitive value. Raises ML007 for a name that holds a number itself.';
+comment on function ingest._require_unnumbered(text[]) is 'Raises ML007 for a column''s name that holds a number.';
 
 create function ingest._require_masked(p_values jsonb[])
 returns void
@@ -45,18 +43,17 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_sensitive text[] := ingest._sensitive_names(array(
+    v_names text[] := array(
         select distinct jsonb_object_keys(case jsonb_typeof(held.payload) when 'object' then held.payload end)
         from unnest(p_payloads) as held (payload)
-    ));
+    );
 begin
-    if cardinality(v_sensitive) > 0 then
-        perform ingest._require_masked(array(
-            select held.payload -> sensitive.name
-            from unnest(p_payloads) as held (payload)
-            cross join unnest(v_sensitive) as sensitive (name)
-        ));
-    end if;
+    perform ingest._require_unnumbered(v_names);
+    perform ingest._require_masked(array(
+        select held.payload -> sensitive.name
+        from (select named.name from unnest(v_names) as named (name) where ingest._is_sensitive(named.name)) as sensitive
+        cross join unnest(p_payloads) as held (payload)
+    ));
     -- a chunk's rejects share a few codes and messages
     if exists (select from (select distinct unnest(p_texts) as text) as held where ingest.redact(held.text) <> held.text)
         or exists (

@@ -76,14 +76,17 @@ select
     l.judgment_date,
     l.defendant_name,
     l.source_reference,
-    l.extra,
+    jsonb_object(c.extra_columns, l.extra) as extra,
     l.dedupe_key,
     l.error_code,
     l.error_message,
     coalesce(l.warnings, '{}') as warnings,
     l.raw_payload,
     l.replays_row
-from ingest._represented as l;
+from ingest._represented as l
+left join ingest.landed_chunks as c
+    on c.import_run_id = l.import_run_id
+    and c.chunk_no = l.chunk_no;
 
 comment on view ingest.plaintiffs_raw is
     'Every landed record with its one outcome: pending, inserted, skipped, failed or rolled_back.';
@@ -113,12 +116,15 @@ select
     l.judgment_date,
     l.defendant_name,
     l.source_reference,
-    l.extra
+    jsonb_object(c.extra_columns, l.extra) as extra
 from ingest.plaintiff_keys as k
 inner join ingest.import_runs as r on r.run_no = k.owner_run_no
 inner join ingest.landed_rows as l
     on l.run_no = r.run_no
     and l.row_number = k.owner_row_number
+left join ingest.landed_chunks as c
+    on c.import_run_id = r.id
+    and c.chunk_no = l.chunk_no
 where r.status = 'completed';
 
 comment on view ingest.v_plaintiffs is 'The active plaintiffs: one record for each key that a completed run holds.';

@@ -39,7 +39,7 @@ def test_a_good_file_is_not_told_of_and_keeps_no_sensitive_column(scene: Scene) 
     assert scene.leaks() == {}
 
     landed = dict.fromkeys(("Notes", *SENSITIVE), "")
-    for (extra,) in scene.conn.execute("select extra from ingest.landed_rows"):
+    for (extra,) in scene.conn.execute("select extra from ingest.plaintiffs_raw"):
         landed = {column: f"{text} {extra[column]}" for column, text in landed.items()}
     assert set(scene.canaries.found(landed)) == {"Notes"}, "found where it was put in clear, and only there"
 
@@ -215,7 +215,7 @@ with connect(resolve()) as conn:
     chunk = delivery.scan.chunks[0]
     rows = delivery.rows(chunk)
     other = replace(chunk, number=1)
-    for landed, frame in ((chunk, rows.with_columns(extra=rows["court"])), (chunk, rows), (other, rows)):
+    for landed, frame in ((chunk, rows.with_columns(raw_payload=rows["court"])), (chunk, rows), (other, rows)):
         try:
             land(conn, client.lease(claim.run_id), landed, frame)
         except Exception:

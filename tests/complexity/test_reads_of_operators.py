@@ -49,6 +49,7 @@ ARGUMENTS: dict[str, Any] = {
     "first_row": 2,
     "records": 1,
     "digest": "00" * 32,
+    "extra_columns": ["Notes"],
     "operation": "land",
     "prefix": "0",
     "limit": 20,

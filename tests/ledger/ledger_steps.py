@@ -116,12 +116,19 @@ def claim(
 
 
 def announce(
-    conn: Connection, held: Claim, records: int, *, chunk: int = 0, first_row: int = 1, attempt: int | None = None
+    conn: Connection,
+    held: Claim,
+    records: int,
+    *,
+    chunk: int = 0,
+    first_row: int = 1,
+    attempt: int | None = None,
+    extra_columns: Sequence[str | None] = (),
 ) -> bool:
     """Announce the chunk whose rows come next; whether it is new."""
     return value(
         conn,
-        "select ingest.open_chunk(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "select ingest.open_chunk(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[])",
         held.run_id,
         attempt or held.attempt,
         chunk,
@@ -131,6 +138,7 @@ def announce(
         records,
         "00" * 32,
         held.worker,
+        list(extra_columns),
     )
 
 

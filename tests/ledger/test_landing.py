@@ -249,6 +249,45 @@ def test_a_digest_is_a_hash_and_nothing_else(conn: Connection) -> None:
         conn.execute("select ingest.open_chunk(%s, 1, 0, 0, 9, 1, 1, 'ssn 123-45-6789')", (held.run_id,))
 
 
+@pytest.mark.parametrize("extra", ["'{}'", "'{a}'", "'{a,b,c}'", "'[2:3]={a,b}'", "'{{a},{b}}'"])
+def test_cells_are_as_many_as_the_columns_that_were_announced(conn: Connection, extra: str) -> None:
+    """A cell stands for the column of its place: with others no reader could tell whose it is."""
+    held = claim(conn)
+    insert = (
+        "insert into ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end, error_code, extra)"
+        f" values (%s, 1, 1, 0, 2, 2, 'BAD', null), (%s, 2, 1, 0, 2, 2, 'BAD', {extra})"
+    )
+    with unchanged(conn), refused(NOT_ANNOUNCED), conn.transaction():
+        announce(conn, held, 2, extra_columns=("Notes", "Judge"))
+        conn.execute(insert.encode(), (held.run_no, held.run_no))
+
+
+@pytest.mark.parametrize("columns", [["Notes", None], [["Notes"], ["Judge"]]])
+def test_the_columns_of_a_chunk_are_a_list_of_names(conn: Connection, columns: list) -> None:
+    """The views name each cell by them."""
+    held = claim(conn)
+    with unchanged(conn), refused(_CHECK_VIOLATION):
+        announce(conn, held, 1, extra_columns=columns)
+
+
+def test_extra_is_shown_under_its_names(conn: Connection) -> None:
+    """Each chunk by those that it was announced with; null where a row has no such cells."""
+    held = claim(conn)
+    insert = (
+        "insert into ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end, dedupe_key,"
+        " plaintiff_name, extra) values (%s, %s, 1, %s, 2, 2, gen_random_uuid(), 'Ada', %s)"
+    )
+    sent = (("Notes", "Judge"), ["x", None]), (("Judge",), [""]), ((), None)
+    for chunk, (columns, cells) in enumerate(sent):
+        with conn.transaction():
+            announce(conn, held, 1, chunk=chunk, first_row=chunk + 1, extra_columns=columns)
+            conn.execute(insert, (held.run_no, chunk + 1, chunk, cells))
+    assert reconcile(conn, held.run_id, 3, held=held)[0]
+    for view in ("plaintiffs_raw", "v_plaintiffs"):
+        shown = conn.execute(f"select extra from ingest.{view} order by row_number".encode()).fetchall()
+        assert shown == [({"Notes": "x", "Judge": None},), ({"Judge": ""},), (None,)]
+
+
 def test_refusal_is_recorded(conn: Connection) -> None:
     """A worker that was refused leaves an event that names its attempt; one that holds the lease leaves none."""
     held = claim(conn, "batch-1", worker="worker-1")

@@ -325,7 +325,7 @@ LANDED = {
     "raw_payload nested": Jsonb({"Notes": {"list": [{"pin": 1234}]}}),
     "raw_payload of text": Jsonb("219-09-9999"),
     "warnings": ["STATE_UNKNOWN", "219-09-9999"],
-    "extra": Jsonb({"Notes": "x", "Debtor SSN": "withheld"}),
+    "extra": ["x", "withheld"],
 }
 
 
@@ -333,16 +333,16 @@ LANDED = {
 def test_rows_that_tell_a_number_cannot_be_landed(conn: Connection, place: str) -> None:
     """The landing guard refuses them whole, whatever stands in the other rows, and quotes nothing of them."""
     held = claim(conn, expected=2)
-    row = {"error_code": "INVALID_DATE", "extra": Jsonb({"Notes": "x"})} | {place.partition(" ")[0]: LANDED[place]}
+    row = {"error_code": "INVALID_DATE", "extra": ["x", "****6789"]} | {place.partition(" ")[0]: LANDED[place]}
     insert = (
         "insert into ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end,"
         " error_code, error_message, raw_payload, warnings, extra) values (%s, %s, 1, 0, 2, 2, %s, %s, %s, %s, %s)"
     )
     columns = ("error_code", "error_message", "raw_payload", "warnings", "extra")
-    innocent = {"error_code": "INVALID_DATE", "extra": Jsonb({"Notes": "219-09-9999, as sent", "Tax ID": "****6789"})}
+    innocent = {"error_code": "INVALID_DATE", "extra": ["219-09-9999, as sent", None]}
     with conn.transaction(force_rollback=True):
-        announce(conn, held, 2)
-        values = "(%s, %s, 1, 0, 2, 2, %s, %s, %s, coalesce(%s::text[], '{}'), %s)"
+        announce(conn, held, 2, extra_columns=("Notes", "Debtor SSN"))
+        values = "(%s, %s, 1, 0, 2, 2, %s, %s, %s, coalesce(%s::text[], '{}'), %s::text[])"
         insert = insert.partition(" values ")[0] + f" values {values}, {values}"
         rows = [
             [held.run_no, number, *map(cells.get, columns)] for number, cells in enumerate((innocent, row), start=1)
@@ -352,3 +352,12 @@ def test_rows_that_tell_a_number_cannot_be_landed(conn: Connection, place: str) 
     assert refusal.value.sqlstate == REFUSED
     assert not contains_pii(str(refusal.value))
     assert processing(conn, "another", [None]).status == "claimed"
+
+
+def test_a_column_is_not_named_by_a_number(conn: Connection) -> None:
+    """The names of what the mapping does not know are told as often as the cells."""
+    held = claim(conn)
+    with pytest.raises(psycopg.Error) as refusal:
+        announce(conn, held, 1, extra_columns=("Notes", "card 4111 1111 1111 1111"))
+    assert refusal.value.sqlstate == REFUSED
+    assert not contains_pii(str(refusal.value))

@@ -70,7 +70,8 @@ select ingest.open_chunk(
     p_first_row => %(first_row)s::integer,
     p_records => %(records)s::integer,
     p_digest => %(digest)s::text,
-    p_worker_id => %(worker_id)s::text
+    p_worker_id => %(worker_id)s::text,
+    p_extra_columns => %(extra_columns)s::text[]
 )
 
 -- name: take_keys_early
