@@ -195,3 +195,21 @@ def test_active_keys_are_those_of_plaintiffs(conn: Connection) -> None:
     assert set(value(conn, asked, keys)) == set(keys)
     rollback(conn, undone)
     assert value(conn, asked, keys) == keys[:1]
+
+
+def test_outcomes_are_found_alike_for_small_and_large_runs(conn: Connection) -> None:
+    """A large run's are found by a join with all keys, a small one's one by one; undone, both lose them alike."""
+    looked_up_below = 10_000
+    small = imported(conn, "small", ["Ada", None, "Ada"])
+    large = imported(conn, "large", [*map(str, range(looked_up_below)), "Ada", None, "Cyd", "Cyd"])
+
+    def outcomes() -> list[list[str]]:
+        statement = "select status from ingest.plaintiffs_raw where import_run_id = %s order by row_number desc limit 4"
+        return [[status for (status,) in conn.execute(statement, (run,))][::-1] for run in (small, large)]
+
+    assert outcomes() == [["inserted", "failed", "skipped"], ["skipped", "failed", "inserted", "skipped"]]
+    rollback(conn, small)
+    assert outcomes() == [["rolled_back"] * 3, ["inserted", "failed", "inserted", "skipped"]]
+    rollback(conn, large)
+    assert outcomes() == [["rolled_back"] * 3, ["rolled_back"] * 4]
+    assert value(conn, "select count(*) from ingest.plaintiffs_raw where status <> 'rolled_back'") == 0
