@@ -50,18 +50,14 @@ static bool is_address(struct text text) {
     return at > 0 && at <= LONGEST_LOCAL && is_domain(text, at + 1);
 }
 
+static bool find_addresses(const struct ArrowArray *texts, int64_t done, void *to) {
+    uint8_t *are_addresses = (uint8_t *)to + done;
+    for (int64_t row = 0; row < texts->length; row++)
+        are_addresses[row] = is_valid(texts, row) && is_address(text_at(texts, row));
+    return true;
+}
+
 /* Tells of each row whether its text is one; 0 where there is none. */
 EXPORTED enum fault moat_find_addresses(struct ArrowArrayStream *texts, int64_t rows, uint8_t *are_addresses) {
-    if (!has_schema(texts, is_view)) return OTHER_COLUMNS;
-    for (int64_t done = 0;;) {
-        struct ArrowArray next;
-        if (texts->get_next(texts, &next)) return NO_STREAM;
-        if (!next.release) return done == rows ? NONE : NO_STREAM;
-        bool fits = next.length <= rows - done;
-        for (int64_t row = 0; fits && row < next.length; row++)
-            are_addresses[done + row] = is_valid(&next, row) && is_address(text_at(&next, row));
-        done += next.length;
-        next.release(&next);
-        if (!fits) return NO_STREAM;
-    }
+    return take(texts, rows, is_view, find_addresses, are_addresses);
 }

@@ -10,7 +10,9 @@ from plaintiff_moat.rows.contents import contents
 _CELL = (
     st.none()
     | st.text("ab]_é\0", max_size=25)
-    | st.sampled_from(["_REDACTED]", "[SSN_REDACTED]", "_REDACTED", "REDACTED]"])
+    | st.text("ab]", min_size=60, max_size=150)
+    | st.sampled_from(["_REDACTED]", "[SSN_REDACTED]", "_REDACTED", "REDACTED]", "a" * 60 + "_REDACTED]" + "b" * 70])
+    | st.integers(50, 64).map(lambda size: "a" * size + "_REDACTED]")
 )
 
 

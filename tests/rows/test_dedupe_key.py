@@ -39,7 +39,8 @@ _TRICKY = st.text(
     st.sampled_from("aA ßẞİIıiΣσςẟǅﬁ\u0301\u0307\u0345\u00a8\x1f\x1e\t\n\x85\u00a0\u200b\ufeff\u3000'.·Å"),  # noqa: RUF001
     max_size=8,
 )
-_PART = st.none() | _TEXT | _TRICKY
+_LONG = st.text("aZ .~", max_size=70)
+_PART = st.none() | _TEXT | _TRICKY | _LONG
 
 
 @given(st.text(min_size=1, max_size=10), st.lists(_PART, min_size=1, max_size=4))
