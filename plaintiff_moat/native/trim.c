@@ -49,6 +49,52 @@ static void put_within(uint8_t *to, const uint8_t *view, struct text whole, stru
     put_view(to, part.bytes, part.size, buffer, offset + (uint32_t)(part.bytes - whole.bytes));
 }
 
+/* Rows whose texts are looked at column by column, and lie near each other: all columns of a file hold one text. */
+enum { ROWS_AT_ONCE = 256 };
+
+/* Tells of a column whether one of these rows is such, if it is not told yet. */
+typedef void finder(const struct ArrowArray *texts, int64_t first, int64_t end, uint8_t *is_found);
+
+struct finding {
+    finder *find;
+    uint8_t *are_found;
+};
+
+static bool find_in_all(const struct ArrowArray *rows, int64_t done, void *to) {
+    const struct finding *finding = to;
+    (void)done;
+    int64_t end = rows->offset + rows->length;
+    for (int64_t first = rows->offset; first < end; first += ROWS_AT_ONCE) {
+        int64_t last = end - first < ROWS_AT_ONCE ? end : first + ROWS_AT_ONCE;
+        for (int64_t column = 0; column < rows->n_children; column++)
+            finding->find(rows->children[column], first, last, &finding->are_found[column]);
+    }
+    return true;
+}
+
+static void find_padded(const struct ArrowArray *texts, int64_t first, int64_t end, uint8_t *is_found) {
+    for (int64_t row = first; row < end && !*is_found; row++) {
+        if (!is_valid(texts, row)) continue;
+        struct text text = text_at(texts, row);
+        *is_found = text.size == 0 || first_space(text) > 0 || last_space(text) > 0;
+    }
+}
+
+/* Tells of each column whether `moat_trim_texts` would make another of it. */
+EXPORTED enum fault moat_find_padded(struct ArrowArrayStream *columns, int64_t rows, uint8_t *are_padded) {
+    return take(columns, rows, is_frame, find_in_all, &(struct finding){find_padded, are_padded});
+}
+
+static void find_indented(const struct ArrowArray *texts, int64_t first, int64_t end, uint8_t *is_found) {
+    for (int64_t row = first; row < end && !*is_found; row++)
+        *is_found = is_valid(texts, row) && first_byte(texts, row) <= ' ';
+}
+
+/* Tells of each column whether one of its texts begins with white space or a control character of ASCII, or is empty. */
+EXPORTED enum fault moat_find_indented(struct ArrowArrayStream *columns, int64_t rows, uint8_t *are_indented) {
+    return take(columns, rows, is_frame, find_in_all, &(struct finding){find_indented, are_indented});
+}
+
 /* The texts of the stream's one array without white space and byte order marks at their ends; none where nothing is left. */
 EXPORTED enum fault moat_trim_texts(
     struct ArrowArrayStream *stream, int64_t rows, struct ArrowSchema *schema, struct ArrowArray *array
