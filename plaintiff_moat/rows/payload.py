@@ -1,11 +1,16 @@
 """Cells as JSON objects by column label: what no canonical column took, and what a reject was."""
 
-from collections.abc import Sequence
+import ctypes
+import json
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import polars as pl
 
+from plaintiff_moat.native.arrow import maker
 from plaintiff_moat.redaction import redact
+from plaintiff_moat.rows.blank import nothing
 
 __all__ = ["is_redacted", "masked", "readable_payload", "unmapped", "unreadable_payload"]
 
@@ -16,31 +21,35 @@ _CUT: Final = " [cut]"
 # `redact` would find so too, at a hundred times the cost.
 _UNUSUAL: Final = r"[^ -~]|[%\\&=]"
 _NINE_DIGITS: Final = r"(?:[0-9][^0-9]*){9}"
+_WRITE_OBJECTS: Final = maker("moat_write_objects", ctypes.c_void_p)
 _KEPT: Final = 4  # Federal Rule of Civil Procedure 5.2(a): at most the last four digits
 
 
-def masked(text: pl.Expr) -> pl.Expr:
+def masked(texts: pl.Series) -> pl.Series:
     """Show the last four characters at most, and nothing of a text of four or fewer."""
-    bare = text.str.strip_chars()
-    return "****" + pl.when(bare.str.len_chars() > _KEPT).then(bare.str.tail(_KEPT)).otherwise(bare.str.head(0))
+    bare = pl.all().str.strip_chars()
+    shown = pl.when(bare.str.len_chars() > _KEPT).then(bare.str.tail(_KEPT)).otherwise(bare.str.head(0))
+    return texts.to_frame().select("****" + shown).to_series()
 
 
-def unmapped(labels: Sequence[str], positions: Sequence[int], sensitive: frozenset[int]) -> pl.Expr:
-    """Give a JSON object of the cells at these positions, sensitive ones masked, the others exactly as sent."""
+def unmapped(
+    cells: pl.DataFrame, labels: Sequence[str], positions: Sequence[int], sensitive: frozenset[int]
+) -> pl.Series:
+    """Give JSON objects of the cells at these positions, sensitive ones masked, the others exactly as sent.
+
+    Without a position they are null.
+    """
     if not positions:
-        return pl.lit(None, pl.String)
-    cells = (masked(pl.col(f"c{at}")) if at in sensitive else pl.col(f"c{at}") for at in positions)
-    return _object([cell.alias(labels[at]) for cell, at in zip(cells, positions, strict=True)])
+        return nothing(cells.height)
+    return _objects(_shown(cells, positions, sensitive), [labels[at] for at in positions])
 
 
 def readable_payload(rejects: pl.DataFrame, labels: Sequence[str], sensitive: frozenset[int]) -> pl.Series:
     """Give the cells of parsed rejects as JSON objects, redacted, sensitive columns masked."""
-    cells = (masked(pl.col(f"c{at}")) if at in sensitive else pl.col(f"c{at}") for at in range(len(labels)))
     # all columns as one: a call costs a millisecond, whatever it is given
-    safe = _safe(pl.concat(rejects.select(cell.alias(f"c{at}") for at, cell in enumerate(cells)).get_columns()))
+    safe = _safe(pl.concat(_shown(rejects, range(len(labels)), sensitive)))
     height = rejects.height
-    columns = [safe.slice(at * height, height).alias(label) for at, label in enumerate(labels)]
-    return pl.DataFrame(columns).select(_object([pl.all()])).to_series()
+    return _objects([safe.slice(at * height, height) for at in range(len(labels))], labels)
 
 
 def unreadable_payload(rejects: pl.DataFrame, *, withheld: bool) -> pl.Series:
@@ -50,7 +59,7 @@ def unreadable_payload(rejects: pl.DataFrame, *, withheld: bool) -> pl.Series:
     withheld, and the line range leads to it.
     """
     texts = pl.repeat(_WITHHELD, rejects.height, dtype=pl.String, eager=True) if withheld else _safe(rejects["raw"])
-    return texts.alias("record").to_frame().select(_object([pl.all()])).to_series()
+    return _objects([texts], ["record"])
 
 
 def is_redacted(text: str) -> bool:
@@ -58,8 +67,22 @@ def is_redacted(text: str) -> bool:
     return text == _WITHHELD or text.startswith("****") or "_REDACTED]" in text or text.endswith(_CUT)
 
 
-def _object(fields: Sequence[pl.Expr]) -> pl.Expr:
-    return pl.struct(fields).struct.json_encode()
+def _shown(cells: pl.DataFrame, positions: Iterable[int], sensitive: frozenset[int]) -> list[pl.Series]:
+    return [masked(cells[f"c{at}"]) if at in sensitive else cells[f"c{at}"] for at in positions]
+
+
+def _objects(columns: Sequence[pl.Series], labels: Sequence[str]) -> pl.Series:
+    """Write a JSON object (RFC 8259) for each row, without white space and with every character as it is."""
+    frame = pl.DataFrame([column.alias(f"c{at}") for at, column in enumerate(columns)])
+    return _WRITE_OBJECTS(frame, _keys(tuple(labels)))
+
+
+@lru_cache(maxsize=16)
+def _keys(labels: tuple[str, ...]) -> "ctypes.Array[ctypes.c_char_p]":
+    """Give what stands before each value of an object."""
+    names = (json.dumps(label, ensure_ascii=False) for label in labels)
+    keys = [f"{',' if at else '{'}{name}:".encode() for at, name in enumerate(names)]
+    return (ctypes.c_char_p * len(keys))(*keys)
 
 
 def _safe(texts: pl.Series) -> pl.Series:
