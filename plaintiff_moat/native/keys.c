@@ -39,16 +39,22 @@ static uint8_t *put_usual(uint8_t *to, struct text text) {
     return unusual ? NULL : to + text.size;
 }
 
+static size_t size_of_parts(const struct ArrowArray *rows) {
+    size_t size = 0;
+    for (int64_t column = 0; column < rows->n_children; column++) {
+        const struct ArrowArray *parts = rows->children[column];
+        for (int64_t row = rows->offset; row < rows->offset + rows->length; row++)
+            size += is_valid(parts, row) ? (size_t)text_at(parts, row).size : 0;
+    }
+    return size;
+}
+
 static bool add_joined(struct texts *texts, const struct ArrowArray *rows, const void *how) {
     enum { SEPARATOR = 0x1f };
     const struct text *first = how;
+    size_t of_each_row = (size_t)first->size + (size_t)rows->n_children;
+    if (!reserve(texts, size_of_parts(rows) + (size_t)rows->length * of_each_row + SIXTEEN)) return false;
     for (int64_t row = rows->offset; row < rows->offset + rows->length; row++) {
-        size_t most = SIXTEEN + (size_t)first->size;
-        for (int64_t column = 0; column < rows->n_children; column++) {
-            const struct ArrowArray *parts = rows->children[column];
-            most += 1 + (is_valid(parts, row) ? (size_t)text_at(parts, row).size : 0);
-        }
-        if (!reserve(texts, most)) return false;
         uint8_t *begin = texts->bytes + texts->size, *to = begin;
         memcpy(to, first->bytes, (size_t)first->size);
         to += first->size;
