@@ -4,6 +4,7 @@
  */
 #include "exported.h"
 #include "masks.h"
+#include "spaces.h"
 #include "texts.h"
 
 enum { HOLDS_NUL = 1, HOLDS_PLACEHOLDER = 2 };
@@ -79,24 +80,41 @@ static void weigh(const struct ArrowArray *cells, int64_t first, int64_t rows, b
     }
 }
 
-/* What is found of each row. */
+static bool has_padded(const struct ArrowArray *cells, int64_t first, int64_t rows) {
+    for (int64_t row = first; row < first + rows; row++)
+        if (is_valid(cells, row) && is_padded(text_at(cells, row))) return true;
+    return false;
+}
+
+/* What is found of each row, and of each column. */
 struct found {
     int64_t *sizes;
-    uint8_t *findings;
+    uint8_t *findings, *are_padded;
 };
 
-static bool weigh_all(const struct ArrowArray *cells, int64_t done, void *to) {
+/* Cells of so many rows lie near each other, whatever their column. */
+enum { ROWS_AT_ONCE = 256 };
+
+static bool look_at_all(const struct ArrowArray *cells, int64_t done, void *to) {
     const struct found *found = to;
     struct looked_at last = {NULL, 0, false};
-    for (int64_t column = 0; column < cells->n_children; column++) {
-        const struct ArrowArray *of_column = cells->children[column];
-        bool holds = may_hold(of_column, &last);
-        weigh(of_column, cells->offset, cells->length, holds, found->sizes + done, found->findings + done);
+    bool holds = false;
+    for (int64_t column = 0; column < cells->n_children; column++) holds |= may_hold(cells->children[column], &last);
+    for (int64_t at = 0; at < cells->length; at += ROWS_AT_ONCE) {
+        int64_t rows = cells->length - at < ROWS_AT_ONCE ? cells->length - at : ROWS_AT_ONCE;
+        for (int64_t column = 0; column < cells->n_children; column++) {
+            const struct ArrowArray *of_column = cells->children[column];
+            weigh(of_column, cells->offset + at, rows, holds, found->sizes + done + at, found->findings + done + at);
+            if (!found->are_padded[column]) found->are_padded[column] = has_padded(of_column, cells->offset + at, rows);
+        }
     }
     return true;
 }
 
-/* Adds of the cells of each row: their bytes together, and whether one holds a NUL or a placeholder of a redacted number. */
-EXPORTED enum fault moat_weigh_cells(struct ArrowArrayStream *cells, int64_t rows, int64_t *sizes, uint8_t *findings) {
-    return take(cells, rows, is_frame, weigh_all, &(struct found){sizes, findings});
+/* Adds of the cells of each row their bytes together, and whether one holds a NUL or a placeholder of a redacted number; tells
+ * of each column whether `moat_trim_texts` would make another of it. */
+EXPORTED enum fault moat_look_at_cells(
+    struct ArrowArrayStream *cells, int64_t rows, int64_t *sizes, uint8_t *findings, uint8_t *are_padded
+) {
+    return take(cells, rows, is_frame, look_at_all, &(struct found){sizes, findings, are_padded});
 }

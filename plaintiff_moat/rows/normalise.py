@@ -1,30 +1,20 @@
 """Cells into canonical text: trimmed text, exact amounts, real days. A cell that a rule cannot read gives null."""
 
-import ctypes
 from typing import Final
 
-import numpy as np
 import polars as pl
 
-from plaintiff_moat.native.arrow import maker, taker
+from plaintiff_moat.native.arrow import maker
 
-__all__ = ["all_trimmed", "amounts", "days", "is_amount_shaped", "trimmed"]
+__all__ = ["amounts", "days", "is_amount_shaped", "trimmed"]
 
 # An optional dollar sign and one optional space, digits plain or grouped by commas in threes, decimals exact to
 # the cent. No sign, no brackets: a negative judgment is a question to the vendor.
 _AMOUNT: Final = r"^\$? ?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]{1,2}0*)?$"
 
-_FIND_PADDED: Final = taker("moat_find_padded", ctypes.c_int64, ctypes.c_void_p)
 _TRIM: Final = maker("moat_trim_texts")
 _READ_AMOUNTS: Final = maker("moat_read_amounts")
 _READ_DAYS: Final = maker("moat_read_days")
-
-
-def all_trimmed(columns: pl.DataFrame) -> list[pl.Series]:
-    """Trim each column; one that has nothing to trim, as most have, stays what it is."""
-    are_padded = np.zeros(columns.width, np.bool_)
-    _FIND_PADDED(columns, columns.height, are_padded.ctypes.data)
-    return [trimmed(column) if is_padded else column for column, is_padded in zip(columns, are_padded, strict=True)]
 
 
 def trimmed(texts: pl.Series) -> pl.Series:

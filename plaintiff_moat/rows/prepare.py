@@ -74,12 +74,13 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
 
 def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
     """Add the canonical columns as sent but trimmed, what was read or doubted of some of them, and `contents`."""
-    cells = frame.select("^c[0-9]+$")
-    mapped = dict(mapping.columns)
-    trimmed = normalise.all_trimmed(cells[[f"c{at}" for at in mapped.values()]])
-    sent = dict.fromkeys(CANONICAL_COLUMNS, nothing(frame.height)) | dict(zip(mapped, trimmed, strict=True))
+    of_records, padded = contents(frame.select("^c[0-9]+$"))
+    sent = dict.fromkeys(CANONICAL_COLUMNS, nothing(frame.height))
+    for column, at in mapping.columns:
+        cells = frame[f"c{at}"]
+        sent[column] = normalise.trimmed(cells) if cells.name in padded else cells
     return frame.with_columns(
-        *contents(cells),
+        *of_records,
         *(column.alias(name) for name, column in sent.items()),
         amount=normalise.amounts(sent["judgment_amount"]),
         day=normalise.days(sent["judgment_date"]),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaintiff_moat.rows.normalise import all_trimmed, amounts, days, is_amount_shaped, trimmed
+from plaintiff_moat.rows.normalise import amounts, days, is_amount_shaped, trimmed
 
 
 def read_amount(text):
@@ -116,19 +116,6 @@ def test_trimming_is_that_of_plain_python(texts, skipped):
     """Of short texts and long ones, of none, of a part of a column and of one in several pieces."""
     column = pl.Series(texts, dtype=pl.String)[skipped:].append(pl.Series(texts, dtype=pl.String))
     assert trimmed(column).to_list() == [(text and text.strip(_SPACES)) or None for text in texts[skipped:] + texts]
-
-
-_PADDED = st.none() | st.text(_SPACES + _ALIKE + "ab" * 40, max_size=20)
-
-
-@given(st.lists(st.tuples(_PADDED, _PADDED), max_size=5), st.integers(0, 300), st.integers(0, 3))
-def test_all_columns_are_trimmed_as_each_is_by_itself(records, behind, skipped):
-    """However far below the first record the one that needs it."""
-    plain = [("a text beyond twelve bytes", "a")] * behind
-    columns = pl.DataFrame(plain + records, {"c0": pl.String, "c1": pl.String}, orient="row")[skipped:]
-    for found, column in zip(all_trimmed(columns), columns, strict=True):
-        assert found.to_list() == trimmed(column).to_list()
-        assert found.name == column.name
 
 
 def test_trimmed_texts_outlive_the_column_that_they_were_cut_from():
