@@ -9,17 +9,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from plaintiff_moat.native.arrow import Fault, taker
-from plaintiff_moat.rows.amounts import DIGITS, SIGNED
+from plaintiff_moat.native.arrow import Fault, maker, taker
+from plaintiff_moat.rows.blank import nothing
 from plaintiff_moat.rows.codes import ErrorCode
 from plaintiff_moat.rows.mapping import BoundMapping
 
 __all__ = ["Measure", "measure"]
 
 FIRST_UNREAD: Final = 20
-_IN_RANGE: Final = rf"^0*[0-9]{{0,{DIGITS}}}(?:\.|$)"
 _NOTHING: Final = Decimal("0.00")
 _FIND_INDENTED: Final = taker("moat_find_indented", ctypes.c_int64, ctypes.c_void_p)
+# Reads trimmed texts that `amounts.SIGNED` matches and that have at most `amounts.DIGITS` before the point.
+_READ_SIGNED_AMOUNTS: Final = maker("moat_read_signed_amounts")
 _SUM_AMOUNTS: Final = taker("moat_sum_amounts", ctypes.c_int64, ctypes.c_void_p)
 
 
@@ -92,12 +93,11 @@ def _of_rejects(cells: pl.DataFrame, codes: pl.Series, place: int | None) -> tup
     # a vendor's total is of the records alone: the line that states it would double it
     of_rejects = codes[rejects]
     records = rejects.filter((of_rejects != ErrorCode.REPEATED_HEADER) & (of_rejects != ErrorCode.TOTALS_LINE))
-    sent = pl.lit(None, pl.String) if place is None else pl.col(f"c{place}").str.strip_chars()
-    columns = ["line_start", "line_end", "raw", *([] if place is None else [f"c{place}"])]
-    judged = cells[columns][records].select("line_start", "line_end", "raw", sent=sent, amount=_signed_amount(sent))
-    has_no_amount = (pl.col("sent") != "") & pl.col("amount").is_null()
-    unread = judged.filter(pl.col("raw").is_not_null() | has_no_amount)
-    total = judged.get_column("amount").sum()
+    sent = nothing(len(records)) if place is None else cells[f"c{place}"][records].str.strip_chars()
+    amounts = _READ_SIGNED_AMOUNTS(sent)
+    judged = cells[["line_start", "line_end", "raw"]][records]
+    unread = judged.filter(judged["raw"].is_not_null() | ((sent != "") & amounts.is_null()))
+    total = amounts.cast(pl.Decimal(38, 2)).sum()
     return Decimal(total or 0).quantize(_NOTHING), unread[["line_start", "line_end"]]
 
 
@@ -108,11 +108,3 @@ def _total(amounts: pl.Series) -> Decimal:
         raise ValueError("expected amounts of digits with two decimals, found another text")
     dollars, cents = sums.tolist()
     return Decimal(100 * dollars + cents).scaleb(-2)
-
-
-def _signed_amount(text: pl.Expr) -> pl.Expr:
-    """Read trimmed money, `($1,234.50)` and `-1234.5` too, as Decimal(38, 2); null unless it is such."""
-    digits = text.str.replace_all("[$ ,()-]", "")
-    is_amount = text.str.contains(SIGNED) & digits.str.contains(_IN_RANGE)
-    amount = pl.when(is_amount).then(digits).cast(pl.Decimal(38, 2), strict=False)
-    return pl.when(text.str.contains(r"[-(]")).then(-amount).otherwise(amount)

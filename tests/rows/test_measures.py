@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from plaintiff_moat.rows.amounts import DIGITS, SIGNED, parse_amount
 from plaintiff_moat.rows.mapping_files import load_mapping
 from plaintiff_moat.rows.measure import measure
 from plaintiff_moat.rows.prepare import prepare
@@ -33,6 +34,25 @@ def test_amounts_are_summed_up_exactly(records):
     for total, side in ((found.valid_total, True), (found.rejected_total, False)):
         assert total == sum((value or 0 for is_valid, value in records if is_valid is side), Decimal(0))
         assert total.as_tuple().exponent == -2
+
+
+_LIKE_SIGNED = st.text("0123,.$ -()", max_size=14) | st.from_regex(
+    SIGNED.replace("{1,2}0*", "{1,3}0*"), fullmatch=True, alphabet=st.characters(codec="ascii")
+)
+
+
+@given(st.lists(_LIKE_SIGNED))
+@example(
+    ["0" * 30 + "9" * DIGITS + ".10", "9" * (DIGITS + 1), "-" + "9" * DIGITS, "( )", "(", "$", "-", "$-1", "$ (1 )"]
+)
+def test_rejects_have_the_amounts_that_are_written(sent):
+    """Negative ones too, in each of the ways in which they are written; what is none is counted."""
+    found = measured(*((None, "A-1", text or None) for text in sent))
+    texts = [text.strip() for text in sent]
+    read = [parse_amount(text) for text in texts]
+    kept = [amount for amount in read if amount is not None and abs(amount) < 10**DIGITS]
+    assert found.rejected_total == sum(kept, Decimal(0))
+    assert found.unread_amounts == sum(text != "" for text in texts) - len(kept)
 
 
 def test_the_sum_of_the_largest_amounts_of_a_chunk_is_exact():
