@@ -1,4 +1,4 @@
-/* Cells without white space at their ends: what rows/normalise.py promises. Their bytes stay where they are. */
+/* Parts of texts: what rows/normalise.py and rows/identity.py promise. Their bytes stay where they are. */
 #include "exported.h"
 #include "spaces.h"
 #include "texts.h"
@@ -40,9 +40,24 @@ EXPORTED enum fault moat_find_indented(struct ArrowArrayStream *columns, int64_t
     return take(columns, rows, is_frame, find_indented, are_indented);
 }
 
-/* The texts of the stream's one array without white space and byte order marks at their ends; none where nothing is left. */
-EXPORTED enum fault moat_trim_texts(
-    struct ArrowArrayStream *stream, int64_t rows, struct ArrowSchema *schema, struct ArrowArray *array
+/* What is left of a text: a part of it, and none where that is empty. */
+typedef struct text cutter(struct text text, int32_t size);
+
+static struct text trim_all(struct text text, int32_t size) {
+    (void)size;
+    return trim(text);
+}
+
+/* Not more than so many bytes, and whole characters. */
+static struct text shorten(struct text text, int32_t size) {
+    if (text.size <= size || size < 0) return text;
+    while (size > 0 && (text.bytes[size] & 0xc0) == 0x80) size--;
+    return (struct text){text.bytes, size};
+}
+
+/* The texts of the stream's one array, cut. */
+static enum fault cut_texts(
+    struct ArrowArrayStream *stream, int64_t rows, cutter *cut, int32_t size, struct ArrowSchema *schema, struct ArrowArray *array
 ) {
     if (rows == 0) return make(stream, rows, is_view, NULL, NULL, schema, array);
     if (!has_schema(stream, is_view)) return OTHER_COLUMNS;
@@ -57,7 +72,7 @@ EXPORTED enum fault moat_trim_texts(
     for (int64_t row = 0; is_done && row < rows; row++) {
         struct text whole = {(const uint8_t *)"", 0};
         if (is_valid(&source, row)) whole = text_at(&source, row);
-        struct text part = trim(whole);
+        struct text part = cut(whole, size);
         if (part.size == 0) {
             add_null(&texts);
             continue;
@@ -71,4 +86,18 @@ EXPORTED enum fault moat_trim_texts(
     drop(&texts);
     source.release(&source);
     return NO_MEMORY;
+}
+
+/* Without white space and byte order marks at their ends. */
+EXPORTED enum fault moat_trim_texts(
+    struct ArrowArrayStream *stream, int64_t rows, struct ArrowSchema *schema, struct ArrowArray *array
+) {
+    return cut_texts(stream, rows, trim_all, 0, schema, array);
+}
+
+/* Not more than so many bytes of each. */
+EXPORTED enum fault moat_shorten_texts(
+    struct ArrowArrayStream *stream, int64_t rows, int32_t size, struct ArrowSchema *schema, struct ArrowArray *array
+) {
+    return cut_texts(stream, rows, shorten, size, schema, array);
 }

@@ -28,6 +28,8 @@ _SIGMA: Final = "\N{GREEK SMALL LETTER SIGMA}"
 # Joins the parts that are normal but for their case, words of printable ASCII with one space between them, in lower
 # case. Records of other parts are few, and null here; NFKC of all would take 1.2 s per million.
 _JOIN_USUAL: Final = maker("moat_join_usual", ctypes.c_char_p, ctypes.c_int32)
+_SHORTEN: Final = maker("moat_shorten_texts", ctypes.c_int32)
+_HEX_DIGITS: Final = 32  # of 128 bits
 
 
 def dedupe_keys(parts: pl.DataFrame, source_system: str) -> pl.Series:
@@ -63,4 +65,5 @@ def _normal(text: pl.Expr) -> pl.Expr:
 
 
 def _key(text: pl.Series) -> pl.Series:
-    return text.to_frame("text").select(plh.col("text").chash.sha2_256().str.head(32)).to_series()
+    hashes = text.to_frame("text").select(plh.col("text").chash.sha2_256()).to_series()
+    return _SHORTEN(hashes.rechunk(), _HEX_DIGITS)

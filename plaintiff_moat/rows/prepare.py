@@ -177,7 +177,7 @@ def _rules(read: pl.DataFrame, header: Sequence[str], names: Sequence[str], mapp
 
 def _judge(read: pl.DataFrame, rules: Sequence[_Rule]) -> _Rejects:
     """Give the records that a rule rejects; of those that could not be read the reader's own verdict stands."""
-    verdicts = np.full(read.height, len(rules))
+    verdicts = np.full(read.height, len(rules), np.uint8)
     for at, rule in reversed(list(enumerate(rules))):
         if rule.fails.any():
             verdicts[rule.fails.to_numpy()] = at
