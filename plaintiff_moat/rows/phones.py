@@ -45,10 +45,10 @@ def e164(texts: pl.Series) -> pl.Series:
     by phonenumbers (40 s per million).
     """
     numbers = _READ_NUMBERS(texts)
+    if numbers.null_count() == texts.null_count():
+        return _valid(numbers)
     left = (texts.is_not_null() & numbers.is_null()).arg_true()
     numbers = _valid(numbers)
-    if left.is_empty():
-        return numbers
     rest = texts.gather(left)
     distinct = rest.unique()
     return numbers.scatter(left, rest.replace_strict(distinct, _read(distinct), return_dtype=pl.String))

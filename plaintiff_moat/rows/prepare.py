@@ -97,10 +97,11 @@ def _nameless(names: pl.Series) -> pl.Series:
     are_visible = np.zeros(len(names), np.bool_)
     _FIND_VISIBLE(names, len(names), are_visible.ctypes.data)
     suspects = np.flatnonzero(~are_visible)
-    if not suspects.size:
-        return never(len(names))
-    is_seen = pl.all().str.contains(_SEEN).fill_null(value=False)
-    return never(len(names)).scatter(suspects, names[suspects].to_frame().select(~is_seen).to_series())
+    doubtful = names[suspects]
+    if doubtful.null_count() < len(doubtful):
+        is_seen = pl.all().str.contains(_SEEN).fill_null(value=False)
+        suspects = suspects[~doubtful.to_frame().select(is_seen).to_series().to_numpy()]
+    return never(len(names)).scatter(suspects, values=True)
 
 
 def _unread(sent: pl.Series, read: pl.Series) -> pl.Series:
@@ -110,14 +111,13 @@ def _unread(sent: pl.Series, read: pl.Series) -> pl.Series:
     return sent.is_not_null() & read.is_null()
 
 
-def _no_amounts(sent: pl.Series, read: pl.Series) -> pl.Series:
-    """Tell which were sent and are not even written as amounts; only those that were not read are looked at."""
-    is_unread = _unread(sent, read)
+def _no_amounts(sent: pl.Series, is_unread: pl.Series) -> pl.Series:
+    """Tell which are not even written as amounts; only those that were not read are looked at."""
     if not is_unread.any():
         return is_unread
     suspects = is_unread.arg_true()
     is_shaped = sent[suspects].to_frame().select(normalise.is_amount_shaped(pl.all())).to_series()
-    return is_unread.scatter(suspects, ~is_shaped)
+    return is_unread.clone().scatter(suspects, ~is_shaped)
 
 
 def _unidentified(parts: pl.DataFrame) -> pl.Series:
@@ -148,6 +148,7 @@ def _doubts(read: pl.DataFrame) -> dict[WarningCode, pl.Series]:
 def _rules(read: pl.DataFrame, header: Sequence[str], names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
     """List the rules in the order of `ErrorCode`: the first that fails is the one that is reported."""
     identity = mapping.mapping.identity
+    is_unread = _unread(read["judgment_amount"], read["amount"])
     fails = {
         ErrorCode.REPEATED_HEADER: repeated_headers(read, header, mapping),
         ErrorCode.TOTALS_LINE: totals_lines(read),
@@ -155,8 +156,8 @@ def _rules(read: pl.DataFrame, header: Sequence[str], names: Sequence[str], mapp
         ErrorCode.RECORD_TOO_LARGE: read["size"] > RECORD_LIMIT,
         ErrorCode.MISSING_PLAINTIFF_NAME: _nameless(read["plaintiff_name"]),
         ErrorCode.MISSING_IDENTITY: _unidentified(read[list(identity)]),
-        ErrorCode.INVALID_AMOUNT: _no_amounts(read["judgment_amount"], read["amount"]),
-        ErrorCode.AMOUNT_OUT_OF_RANGE: _unread(read["judgment_amount"], read["amount"]),
+        ErrorCode.INVALID_AMOUNT: _no_amounts(read["judgment_amount"], is_unread),
+        ErrorCode.AMOUNT_OUT_OF_RANGE: is_unread,
         ErrorCode.INVALID_DATE: _unread(read["judgment_date"], read["day"]),
     }
     subjects = {
@@ -198,10 +199,11 @@ def _payloads(
     """Give the payload of each reject, and null for every valid record."""
     payloads = nothing(read.height)
     if rejects.size:
-        payloads = payloads.scatter(rejects, payload.readable_payload(read[rejects], names, mapping.sensitive))
+        cells = read[[f"c{at}" for at in range(len(names))]][rejects]
+        payloads = payloads.scatter(rejects, payload.readable_payload(cells, names, mapping.sensitive))
     if read["error_code"].null_count() < read.height:
         unreadable = read["error_code"].is_not_null().arg_true()
-        texts = payload.unreadable_payload(read[unreadable], withheld=bool(mapping.sensitive))
+        texts = payload.unreadable_payload(read[["raw"]][unreadable], withheld=bool(mapping.sensitive))
         payloads = payloads.scatter(unreadable, texts)
     return payloads
 
