@@ -60,4 +60,12 @@ static inline struct text text_at(const struct ArrowArray *array, int64_t row) {
     return (struct text){(const uint8_t *)array->buffers[2 + buffer] + offset, size};
 }
 
+/* The first byte of a text stands in its view, whatever its size; 0 for an empty one. */
+static inline uint8_t first_byte(const struct ArrowArray *array, int64_t row) {
+    const uint8_t *view = (const uint8_t *)array->buffers[1] + VIEW * (row + array->offset);
+    int32_t size;
+    memcpy(&size, view, 4);
+    return size ? view[4] : 0;
+}
+
 #endif

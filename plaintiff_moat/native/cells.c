@@ -56,24 +56,6 @@ struct cells {
     bool has_doubled, disagrees;
 };
 
-/* The view of a text of the first buffer that has twelve bytes to read from `at` on, whatever its size. */
-static void put_readable(uint8_t *view, const uint8_t *bytes, int64_t at, int64_t size) {
-    static const uint8_t kept[2 * INLINE] = {[0 ... INLINE - 1] = UINT8_MAX};
-    bool is_inline = size <= INLINE;
-    const uint8_t *mask = kept + INLINE - (is_inline ? size : INLINE);
-    uint32_t prefix, prefix_mask;
-    uint64_t rest, rest_mask;
-    memcpy(&prefix, bytes + at, 4);
-    memcpy(&prefix_mask, mask, 4);
-    memcpy(&rest, bytes + at + 4, 8);
-    memcpy(&rest_mask, mask + 4, 8);
-    uint64_t words[2] = {
-        (uint64_t)size | (uint64_t)(prefix & prefix_mask) << 32,
-        is_inline ? rest & rest_mask : (uint64_t)at << 32,
-    };
-    memcpy(view, words, VIEW);
-}
-
 static void put_cell(struct cells *cells, int64_t from, int64_t to) {
     if (cells->column == cells->width || cells->row >= cells->rows_end) {
         cells->disagrees = true;

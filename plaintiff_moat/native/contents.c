@@ -3,6 +3,8 @@
  * All long cells of a chunk lie in one text. Where that has neither a NUL nor a placeholder, none of them is looked at.
  */
 #include "exported.h"
+#include "masks.h"
+#include "spaces.h"
 #include "texts.h"
 
 enum { HOLDS_NUL = 1, HOLDS_PLACEHOLDER = 2 };
@@ -24,23 +26,24 @@ static int findings_in(const uint8_t *bytes, int64_t size) {
     return (size && memchr(bytes, 0, (size_t)size) ? HOLDS_NUL : 0) | (holds_placeholder(bytes, size) ? HOLDS_PLACEHOLDER : 0);
 }
 
-/* Not 0 where one of eight bytes is: after Mycroft. */
-static uint64_t zero_in(uint64_t eight) {
-    const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
-    return (eight - ones) & ~eight & highs;
+/* Whether there is a NUL or a bracket, as a placeholder has. */
+static bool is_suspect(const uint8_t *bytes, int64_t size) {
+    uint64_t found = 0;
+    int64_t at = 0;
+    for (; !found && size - at >= BLOCK; at += BLOCK) {
+        struct block block = block_at(bytes + at, BLOCK);
+        found = equal(&block, 0) | equal(&block, ']');
+    }
+    size_t rest = (size_t)(size - at);
+    return found || (rest && (memchr(bytes + at, 0, rest) || memchr(bytes + at, ']', rest)));
 }
 
-/* Whether a text that lies in its view holds a NUL or a bracket, as a placeholder does. Behind the text stand zeros. */
-static bool is_suspect(const uint8_t *view, int32_t size) {
-    static const uint8_t behind[2 * INLINE] = {[INLINE ... 2 * INLINE - 1] = UINT8_MAX};
-    const uint64_t brackets = 0x0101010101010101 * (uint8_t)']';
-    uint64_t first, last, behind_first, behind_last;
-    memcpy(&first, view + 4, 8);
-    memcpy(&last, view + 8, 8);
-    memcpy(&behind_first, behind + INLINE - size, 8);
-    memcpy(&behind_last, behind + INLINE - size + 4, 8);
-    uint64_t nul = zero_in(first | behind_first) | zero_in(last | behind_last);
-    return (nul | zero_in(first ^ brackets) | zero_in(last ^ brackets)) != 0;
+/* The same of a view's text, if that lies in it. */
+static bool is_suspect_inside(const uint8_t *view, int32_t size) {
+    enum { BEFORE = VIEW - INLINE };
+    bytes16 bytes = sixteen_at(view);
+    uint32_t of_text = size <= INLINE ? ((1u << size) - 1) << BEFORE : 0;
+    return (mask_of(bytes == 0 | bytes == ']') & of_text) != 0;
 }
 
 /* The text that long cells were last found in, and whether it holds anything. */
@@ -57,7 +60,7 @@ static bool may_hold(const struct ArrowArray *cells, struct looked_at *last) {
     for (int64_t buffer = 0; buffer < buffers; buffer++) {
         const void *bytes = cells->buffers[2 + buffer];
         if (bytes != last->bytes || sizes[buffer] != last->size)
-            *last = (struct looked_at){bytes, sizes[buffer], findings_in(bytes, sizes[buffer]) != 0};
+            *last = (struct looked_at){bytes, sizes[buffer], is_suspect(bytes, sizes[buffer]) && findings_in(bytes, sizes[buffer])};
         holds |= last->holds;
     }
     return holds;
@@ -67,29 +70,51 @@ static void weigh(const struct ArrowArray *cells, int64_t first, int64_t rows, b
     const uint8_t *view = (const uint8_t *)cells->buffers[1] + VIEW * (first + cells->offset);
     for (int64_t row = 0; row < rows; row++, view += VIEW) {
         if (!is_valid(cells, first + row)) continue;
-        struct text text = text_at(cells, first + row);
-        sizes[row] += text.size;
-        bool is_worth_a_look = text.size > INLINE ? holds : is_suspect(view, text.size);
-        if (is_worth_a_look) findings[row] |= (uint8_t)findings_in(text.bytes, text.size);
+        int32_t size;
+        memcpy(&size, view, sizeof size);
+        sizes[row] += size;
+        if ((holds && size > INLINE) || is_suspect_inside(view, size)) {
+            struct text text = text_at(cells, first + row);
+            findings[row] |= (uint8_t)findings_in(text.bytes, text.size);
+        }
     }
 }
 
-/* Adds of the cells of each row: their bytes together, and whether one holds a NUL or a placeholder of a redacted number. */
-EXPORTED enum fault moat_weigh_cells(struct ArrowArrayStream *cells, int64_t rows, int64_t *sizes, uint8_t *findings) {
-    if (!has_schema(cells, is_frame)) return OTHER_COLUMNS;
+static bool has_padded(const struct ArrowArray *cells, int64_t first, int64_t rows) {
+    for (int64_t row = first; row < first + rows; row++)
+        if (is_valid(cells, row) && is_padded(text_at(cells, row))) return true;
+    return false;
+}
+
+/* What is found of each row, and of each column. */
+struct found {
+    int64_t *sizes;
+    uint8_t *findings, *are_padded;
+};
+
+/* Cells of so many rows lie near each other, whatever their column. */
+enum { ROWS_AT_ONCE = 256 };
+
+static bool look_at_all(const struct ArrowArray *cells, int64_t done, void *to) {
+    const struct found *found = to;
     struct looked_at last = {NULL, 0, false};
-    for (int64_t done = 0;;) {
-        struct ArrowArray next;
-        if (cells->get_next(cells, &next)) return NO_STREAM;
-        if (!next.release) return done == rows ? NONE : NO_STREAM;
-        bool fits = next.length <= rows - done;
-        for (int64_t column = 0; fits && column < next.n_children; column++) {
-            const struct ArrowArray *of_column = next.children[column];
-            weigh(of_column, next.offset, next.length, may_hold(of_column, &last), sizes + done, findings + done);
+    bool holds = false;
+    for (int64_t column = 0; column < cells->n_children; column++) holds |= may_hold(cells->children[column], &last);
+    for (int64_t at = 0; at < cells->length; at += ROWS_AT_ONCE) {
+        int64_t rows = cells->length - at < ROWS_AT_ONCE ? cells->length - at : ROWS_AT_ONCE;
+        for (int64_t column = 0; column < cells->n_children; column++) {
+            const struct ArrowArray *of_column = cells->children[column];
+            weigh(of_column, cells->offset + at, rows, holds, found->sizes + done + at, found->findings + done + at);
+            if (!found->are_padded[column]) found->are_padded[column] = has_padded(of_column, cells->offset + at, rows);
         }
-        done += next.length;
-        next.release(&next);
-        last.bytes = NULL; /* another text may come to lie where this one lay */
-        if (!fits) return NO_STREAM;
     }
+    return true;
+}
+
+/* Adds of the cells of each row their bytes together, and whether one holds a NUL or a placeholder of a redacted number; tells
+ * of each column whether `moat_trim_texts` would make another of it. */
+EXPORTED enum fault moat_look_at_cells(
+    struct ArrowArrayStream *cells, int64_t rows, int64_t *sizes, uint8_t *findings, uint8_t *are_padded
+) {
+    return take(cells, rows, is_frame, look_at_all, &(struct found){sizes, findings, are_padded});
 }

@@ -1,4 +1,4 @@
-/* Where a byte stands in 64 others, as the bits of a word: bit n tells of byte n. */
+/* Where a byte stands in 64 others or in 16, as the bits of a word: bit n tells of byte n. */
 #ifndef MASKS_H
 #define MASKS_H
 
@@ -8,11 +8,14 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "byte n of a vector is bit n of the word");
 
-enum { BLOCK = 64 };
+enum { BLOCK = 64, SIXTEEN = 16 };
 
 /* Vectors of clang's, which makes of them whatever the processor has. */
 typedef uint8_t bytes64 __attribute__((ext_vector_type(BLOCK), aligned(1)));
 typedef bool bits64 __attribute__((ext_vector_type(BLOCK)));
+typedef uint8_t bytes16 __attribute__((ext_vector_type(SIXTEEN)));
+typedef char truths16 __attribute__((ext_vector_type(SIXTEEN)));
+typedef bool bits16 __attribute__((ext_vector_type(SIXTEEN)));
 
 struct block {
     bytes64 bytes;
@@ -28,6 +31,19 @@ static inline struct block block_at(const uint8_t *bytes, int64_t size) {
 static inline uint64_t equal(const struct block *block, uint8_t byte) {
     bits64 found = __builtin_convertvector(block->bytes == byte, bits64);
     uint64_t mask;
+    memcpy(&mask, &found, sizeof mask);
+    return mask;
+}
+
+static inline bytes16 sixteen_at(const uint8_t *bytes) {
+    bytes16 sixteen;
+    memcpy(&sixteen, bytes, sizeof sixteen);
+    return sixteen;
+}
+
+static inline uint32_t mask_of(truths16 truths) {
+    bits16 found = __builtin_convertvector(truths, bits16);
+    uint16_t mask;
     memcpy(&mask, &found, sizeof mask);
     return mask;
 }

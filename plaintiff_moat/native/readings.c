@@ -1,11 +1,12 @@
-/* Cells read as amounts, days and telephone numbers: what rows/normalise.py and rows/phones.py promise. */
+/* Cells read as amounts, days and telephone numbers: what rows/normalise.py, rows/measure.py and rows/phones.py
+ * promise. */
 #include "digits.h"
 #include "exported.h"
 #include "texts.h"
 
 /* Each of these writes what a text is read as, and gives its end; NULL where it cannot be read. */
 typedef uint8_t *reading(uint8_t *to, struct text text);
-enum { LONGEST = 16 /* 123456789012.34 */ };
+enum { LONGEST = 22 /* -123456789012345678.90 */ };
 
 static bool add_read(struct texts *texts, const struct ArrowArray *array, const void *how) {
     reading *const *read = how;
@@ -26,19 +27,22 @@ static int32_t digits_at(struct text text, int32_t at) {
     return end - at;
 }
 
-/* [$][ ]digits, plain or by threes with commas, and perhaps a point with two of them and zeros: as 0.00. */
-static uint8_t *put_amount(uint8_t *to, struct text text) {
-    enum { MOST = 12 };
-    int32_t at = 0, whole = 0, first;
-    if (at < text.size && text.bytes[at] == '$') at++;
-    if (at < text.size && text.bytes[at] == ' ') at++;
-    for (first = at;; at++) {
+static bool skips(struct text text, int32_t *at, uint8_t byte) {
+    bool skips = *at < text.size && text.bytes[*at] == byte;
+    *at += skips;
+    return skips;
+}
+
+/* Digits, plain or by threes with commas, and perhaps a point with two of them and zeros, up to the end: as 0.00. */
+static uint8_t *put_plain(uint8_t *to, struct text text, int32_t at, int32_t most) {
+    int32_t whole = 0;
+    for (int32_t first = at;; at++) {
         int32_t count = digits_at(text, at);
         bool groups = at > first;
         if (count == 0 || (groups && count != 3)) return NULL;
         for (int32_t end = at + count; at < end; at++) {
             if (whole == 0 && text.bytes[at] == '0') continue;
-            if (++whole > MOST) return NULL;
+            if (++whole > most) return NULL;
             *to++ = text.bytes[at];
         }
         if (at == text.size || text.bytes[at] != ',') break;
@@ -56,6 +60,36 @@ static uint8_t *put_amount(uint8_t *to, struct text text) {
         }
     }
     return to + 3;
+}
+
+/* [$][ ] and what numeric(14,2) holds. */
+static uint8_t *put_amount(uint8_t *to, struct text text) {
+    enum { MOST = 12 };
+    int32_t at = 0;
+    skips(text, &at, '$');
+    skips(text, &at, ' ');
+    return put_plain(to, text, at, MOST);
+}
+
+/* The same with a minus sign before or behind the dollar's, or in parentheses, and of more digits. */
+static uint8_t *put_signed(uint8_t *to, struct text text) {
+    enum { MOST = 18 };
+    int32_t at = 0;
+    bool is_minus = skips(text, &at, '-');
+    if (is_minus) skips(text, &at, ' ');
+    bool has_dollar = skips(text, &at, '$');
+    skips(text, &at, ' ');
+    bool is_enclosed = !is_minus && skips(text, &at, '(');
+    if (is_enclosed) {
+        skips(text, &at, ' ');
+        skips(text, &at, '$');
+        skips(text, &at, ' ');
+        if (at == text.size || text.bytes[text.size - 1] != ')') return NULL;
+        text.size--;
+        if (text.bytes[text.size - 1] == ' ') text.size--;
+    } else if (has_dollar && !is_minus) is_minus = skips(text, &at, '-');
+    if (is_minus || is_enclosed) *to++ = '-';
+    return put_plain(to, text, at, MOST);
 }
 
 static uint8_t *put_digits(uint8_t *to, int value, int count) {
@@ -125,6 +159,12 @@ EXPORTED enum fault moat_read_amounts(
     return make(texts, rows, is_view, add_read, &(reading *){put_amount}, schema, array);
 }
 
+EXPORTED enum fault moat_read_signed_amounts(
+    struct ArrowArrayStream *texts, int64_t rows, struct ArrowSchema *schema, struct ArrowArray *array
+) {
+    return make(texts, rows, is_view, add_read, &(reading *){put_signed}, schema, array);
+}
+
 EXPORTED enum fault moat_read_days(
     struct ArrowArrayStream *texts, int64_t rows, struct ArrowSchema *schema, struct ArrowArray *array
 ) {
@@ -135,4 +175,30 @@ EXPORTED enum fault moat_read_numbers(
     struct ArrowArrayStream *texts, int64_t rows, struct ArrowSchema *schema, struct ArrowArray *array
 ) {
     return make(texts, rows, is_view, add_read, &(reading *){put_number}, schema, array);
+}
+
+enum { DECISIVE = 6, VALID = 1 };
+
+/* +1 and ten digits; -1 for any other text. */
+static int decisive_digits(struct text text) {
+    return text.size == 12 && memcmp(text.bytes, "+1", 2) == 0 ? number(text.bytes + 2, DECISIVE) : -1;
+}
+
+struct verdicts {
+    const uint8_t *known;
+    uint8_t *found;
+};
+
+static bool find_verdicts(const struct ArrowArray *numbers, int64_t done, void *to) {
+    const struct verdicts *verdicts = to;
+    for (int64_t row = 0; row < numbers->length; row++) {
+        int digits = is_valid(numbers, row) ? decisive_digits(text_at(numbers, row)) : -1;
+        verdicts->found[done + row] = digits < 0 ? VALID : verdicts->known[digits];
+    }
+    return true;
+}
+
+/* Finds what is known of each number by its first six digits behind +1; of what is none there is nothing to be known. */
+EXPORTED enum fault moat_find_verdicts(struct ArrowArrayStream *numbers, int64_t rows, const uint8_t *known, uint8_t *found) {
+    return take(numbers, rows, is_view, find_verdicts, &(struct verdicts){known, found});
 }

@@ -81,25 +81,42 @@ bool give(struct texts *texts, struct ArrowArray *source, struct ArrowSchema *sc
     return true;
 }
 
+enum fault take(
+    struct ArrowArrayStream *stream, int64_t rows, bool (*is)(const struct ArrowSchema *), take_rows *take_rows, void *to
+) {
+    if (!has_schema(stream, is)) return OTHER_COLUMNS;
+    for (int64_t done = 0;;) {
+        struct ArrowArray next;
+        if (stream->get_next(stream, &next)) return NO_STREAM;
+        if (!next.release) return done == rows ? NONE : NO_STREAM;
+        bool fits = next.length <= rows - done;
+        bool is_taken = fits && (next.length == 0 || take_rows(&next, done, to));
+        done += next.length;
+        next.release(&next);
+        if (!is_taken) return fits ? NO_MEMORY : NO_STREAM;
+    }
+}
+
+/* What is to be made of rows, and how. */
+struct making {
+    struct texts texts;
+    add_rows *add;
+    const void *how;
+};
+
+static bool add_taken(const struct ArrowArray *array, int64_t done, void *to) {
+    struct making *making = to;
+    (void)done;
+    return making->add(&making->texts, array, making->how);
+}
+
 enum fault make(
     struct ArrowArrayStream *stream, int64_t rows, bool (*is)(const struct ArrowSchema *), add_rows *add, const void *how,
     struct ArrowSchema *schema, struct ArrowArray *array
 ) {
-    if (!has_schema(stream, is)) return OTHER_COLUMNS;
-    struct texts texts;
-    enum fault fault = begin(&texts, rows) ? NONE : NO_MEMORY;
-    while (!fault) {
-        struct ArrowArray next;
-        if (stream->get_next(stream, &next)) fault = NO_STREAM;
-        else if (!next.release) break;
-        else {
-            if (next.length > rows - texts.added) fault = NO_STREAM;
-            else if (next.length > 0 && !add(&texts, &next, how)) fault = NO_MEMORY;
-            next.release(&next);
-        }
-    }
-    if (!fault && texts.added < rows) fault = NO_STREAM;
-    if (!fault && !give(&texts, NULL, schema, array)) fault = NO_MEMORY;
-    if (fault) drop(&texts);
+    struct making making = {.add = add, .how = how};
+    enum fault fault = begin(&making.texts, rows) ? take(stream, rows, is, add_taken, &making) : NO_MEMORY;
+    if (!fault && !give(&making.texts, NULL, schema, array)) fault = NO_MEMORY;
+    if (fault) drop(&making.texts);
     return fault;
 }

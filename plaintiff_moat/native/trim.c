@@ -1,33 +1,7 @@
-/* Cells without white space at their ends: what rows/normalise.py promises. Their bytes stay where they are. */
+/* Parts of texts: what rows/normalise.py and rows/identity.py promise. Their bytes stay where they are. */
 #include "exported.h"
+#include "spaces.h"
 #include "texts.h"
-
-static uint32_t three_bytes(const uint8_t *at) { return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2]; }
-
-/* The character of UTF-8 is white space (White_Space, UAX #44) or a byte order mark. */
-static bool is_space_of_two(const uint8_t *at) { return at[0] == 0xc2 && (at[1] == 0x85 || at[1] == 0xa0); }
-
-static bool is_space_of_three(const uint8_t *at) {
-    uint32_t bytes = three_bytes(at);
-    return bytes == 0xe19a80 || (bytes >= 0xe28080 && bytes <= 0xe2808a) || bytes == 0xe280a8 || bytes == 0xe280a9 ||
-        bytes == 0xe280af || bytes == 0xe2819f || bytes == 0xe38080 || bytes == 0xefbbbf;
-}
-
-static bool is_space(uint8_t byte) { return byte == ' ' || (byte >= '\t' && byte <= '\r'); }
-
-/* The bytes of the space that a text begins with, and of the one that it ends with; 0 without one. */
-static int32_t first_space(struct text text) {
-    if (text.size >= 1 && text.bytes[0] < 0x80) return is_space(text.bytes[0]);
-    if (text.size >= 2 && is_space_of_two(text.bytes)) return 2;
-    return text.size >= 3 && is_space_of_three(text.bytes) ? 3 : 0;
-}
-
-static int32_t last_space(struct text text) {
-    const uint8_t *end = text.bytes + text.size;
-    if (text.size >= 1 && end[-1] < 0x80) return is_space(end[-1]);
-    if (text.size >= 2 && is_space_of_two(end - 2)) return 2;
-    return text.size >= 3 && is_space_of_three(end - 3) ? 3 : 0;
-}
 
 static struct text trim(struct text text) {
     for (int32_t space; (space = first_space(text)) > 0; text.size -= space) text.bytes += space;
@@ -49,9 +23,41 @@ static void put_within(uint8_t *to, const uint8_t *view, struct text whole, stru
     put_view(to, part.bytes, part.size, buffer, offset + (uint32_t)(part.bytes - whole.bytes));
 }
 
-/* The texts of the stream's one array without white space and byte order marks at their ends; none where nothing is left. */
-EXPORTED enum fault moat_trim_texts(
-    struct ArrowArrayStream *stream, int64_t rows, struct ArrowSchema *schema, struct ArrowArray *array
+static bool find_indented(const struct ArrowArray *rows, int64_t done, void *to) {
+    uint8_t *are_indented = to;
+    (void)done;
+    int64_t end = rows->offset + rows->length;
+    for (int64_t column = 0; column < rows->n_children; column++) {
+        const struct ArrowArray *texts = rows->children[column];
+        for (int64_t row = rows->offset; row < end && !are_indented[column]; row++)
+            are_indented[column] = is_valid(texts, row) && first_byte(texts, row) <= ' ';
+    }
+    return true;
+}
+
+/* Tells of each column whether one of its texts begins with white space or a control character of ASCII, or is empty. */
+EXPORTED enum fault moat_find_indented(struct ArrowArrayStream *columns, int64_t rows, uint8_t *are_indented) {
+    return take(columns, rows, is_frame, find_indented, are_indented);
+}
+
+/* What is left of a text: a part of it, and none where that is empty. */
+typedef struct text cutter(struct text text, int32_t size);
+
+static struct text trim_all(struct text text, int32_t size) {
+    (void)size;
+    return trim(text);
+}
+
+/* Not more than so many bytes, and whole characters. */
+static struct text shorten(struct text text, int32_t size) {
+    if (text.size <= size || size < 0) return text;
+    while (size > 0 && (text.bytes[size] & 0xc0) == 0x80) size--;
+    return (struct text){text.bytes, size};
+}
+
+/* The texts of the stream's one array, cut. */
+static enum fault cut_texts(
+    struct ArrowArrayStream *stream, int64_t rows, cutter *cut, int32_t size, struct ArrowSchema *schema, struct ArrowArray *array
 ) {
     if (rows == 0) return make(stream, rows, is_view, NULL, NULL, schema, array);
     if (!has_schema(stream, is_view)) return OTHER_COLUMNS;
@@ -66,7 +72,7 @@ EXPORTED enum fault moat_trim_texts(
     for (int64_t row = 0; is_done && row < rows; row++) {
         struct text whole = {(const uint8_t *)"", 0};
         if (is_valid(&source, row)) whole = text_at(&source, row);
-        struct text part = trim(whole);
+        struct text part = cut(whole, size);
         if (part.size == 0) {
             add_null(&texts);
             continue;
@@ -80,4 +86,18 @@ EXPORTED enum fault moat_trim_texts(
     drop(&texts);
     source.release(&source);
     return NO_MEMORY;
+}
+
+/* Without white space and byte order marks at their ends. */
+EXPORTED enum fault moat_trim_texts(
+    struct ArrowArrayStream *stream, int64_t rows, struct ArrowSchema *schema, struct ArrowArray *array
+) {
+    return cut_texts(stream, rows, trim_all, 0, schema, array);
+}
+
+/* Not more than so many bytes of each. */
+EXPORTED enum fault moat_shorten_texts(
+    struct ArrowArrayStream *stream, int64_t rows, int32_t size, struct ArrowSchema *schema, struct ArrowArray *array
+) {
+    return cut_texts(stream, rows, shorten, size, schema, array);
 }

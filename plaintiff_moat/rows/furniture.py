@@ -38,9 +38,9 @@ def totals_lines(read: pl.DataFrame) -> pl.Series:
     `read` has the cells c0, c1, … and the `size` of all of them together.
     """
     is_short = read["size"] <= _FOOTER_LIMIT
-    suspects = is_short.arg_true()
-    if suspects.is_empty():
+    if not is_short.any():
         return is_short
+    suspects = is_short.arg_true()
     cells = read[suspects].select(
         pl.concat_str(pl.col("^c[0-9]+$").str.strip_chars(), separator=" ", ignore_nulls=True)
     )
@@ -49,6 +49,8 @@ def totals_lines(read: pl.DataFrame) -> pl.Series:
 
 def with_footers(frame: pl.DataFrame) -> pl.DataFrame:
     """Give malformed lines that are footers their own code: a footer often has fewer cells than a record."""
+    if frame["error_code"].null_count() == frame.height:
+        return frame
     suspects = (frame["error_code"] == _WRONG_FIELD_COUNT).arg_true()
     if suspects.is_empty():
         return frame

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from plaintiff_moat.errors import BadInput
+from plaintiff_moat.rows.blank import never
 from plaintiff_moat.rows.codes import ErrorCode, message
 from plaintiff_moat.rows.headers import reduced
 from plaintiff_moat.rows.mapping import HEADING_COLUMNS, BoundMapping
@@ -35,7 +36,7 @@ def repeated_headers(read: pl.DataFrame, header: Sequence[str], mapping: BoundMa
     A state's code in the column of states names none: Idaho's is a spelling. `read` has the cells c0, c1, … and what
     was read of them.
     """
-    verdict = pl.Series([False]).new_from_index(0, read.height)
+    verdict = never(read.height)
     suspects = _without_values(read)
     if suspects.is_empty():
         return verdict
@@ -69,6 +70,8 @@ def with_headers(frame: pl.DataFrame, header: Sequence[str]) -> pl.DataFrame:
 
     It may have a delimiter more or less at its end, or a byte order mark before its first quote.
     """
+    if frame["error_code"].null_count() == frame.height:
+        return frame
     ours = reduced("".join(header))
     limit = _BYTES_PER_BYTE * len(ours.encode())
     is_suspect = pl.col("error_code").is_not_null() & (pl.col("raw").str.len_bytes() <= limit)
@@ -87,15 +90,16 @@ def _without_values(read: pl.DataFrame) -> pl.Series:
 
     What has been read anyway is asked first, so that few cells are looked at.
     """
-    is_large = pl.col("amount").str.len_bytes() >= _FIVE_DIGITS
-    is_unread = ~is_large.fill_null(value=False) & pl.col("day").is_null() & pl.col("phone").is_null()
-    unread = read.select(pl.arg_where(is_unread)).to_series()
-    if unread.is_empty():
-        return unread
+    is_unread = read["day"].is_null() & read["phone"].is_null()
+    if is_unread.any():
+        is_unread &= ~(read["amount"].str.len_bytes() >= _FIVE_DIGITS).fill_null(value=False)
+    if not is_unread.any():
+        return pl.Series([], dtype=pl.UInt32)
+    unread = is_unread.arg_true()
     has_value = pl.col("contact_email").str.contains("@", literal=True).fill_null(value=False) | (
         pl.col("case_reference").str.contains("[0-9]{5}").fill_null(value=False)
     )
-    return unread.filter(read[unread].select(~has_value).to_series())
+    return unread.filter(read[["contact_email", "case_reference"]][unread].select(~has_value).to_series())
 
 
 def _spelled(cells: pl.Series, spellings: list[str]) -> pl.Series:

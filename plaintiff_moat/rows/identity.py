@@ -28,17 +28,29 @@ _SIGMA: Final = "\N{GREEK SMALL LETTER SIGMA}"
 # Joins the parts that are normal but for their case, words of printable ASCII with one space between them, in lower
 # case. Records of other parts are few, and null here; NFKC of all would take 1.2 s per million.
 _JOIN_USUAL: Final = maker("moat_join_usual", ctypes.c_char_p, ctypes.c_int32)
+_SHORTEN: Final = maker("moat_shorten_texts", ctypes.c_int32)
+_HEX_DIGITS: Final = 32  # of 128 bits
 
 
 def dedupe_keys(parts: pl.DataFrame, source_system: str) -> pl.Series:
     """Give one key per record, the 32 hex digits of a uuid; `parts`, in their order, follow the source system."""
     system = _normal_system(source_system).encode()
     plain = _JOIN_USUAL(parts, system, len(system))
-    unusual = plain.is_null().arg_true()
-    if not unusual.is_empty():
-        normal = [pl.lit(system.decode()), _normal(pl.all().fill_null(""))]
-        plain = plain.scatter(unusual, parts[unusual].select(pl.concat_str(normal, separator=_SEPARATOR)).to_series())
+    if plain.null_count():
+        unusual = plain.is_null().arg_true()
+        joined = [pl.lit(system.decode()), *map(_behind_separator, parts[unusual])]
+        plain = plain.scatter(unusual, pl.select(pl.concat_str(joined)).to_series())
     return _key(plain)
+
+
+def _behind_separator(part: pl.Series) -> pl.Series:
+    """Give what these add to the texts of their records. Of a record that is not usual most parts are."""
+    joined = _JOIN_USUAL(part.to_frame(), b"", 0)
+    if not joined.null_count():
+        return joined
+    unusual = joined.is_null().arg_true()
+    normal = part[unusual].to_frame().select(pl.lit(_SEPARATOR) + _normal(pl.all()))
+    return joined.scatter(unusual, normal.to_series())
 
 
 @cache
@@ -53,4 +65,5 @@ def _normal(text: pl.Expr) -> pl.Expr:
 
 
 def _key(text: pl.Series) -> pl.Series:
-    return text.to_frame("text").select(plh.col("text").chash.sha2_256().str.head(32)).to_series()
+    hashes = text.to_frame("text").select(plh.col("text").chash.sha2_256()).to_series()
+    return _SHORTEN(hashes.rechunk(), _HEX_DIGITS)

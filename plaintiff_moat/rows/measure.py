@@ -1,23 +1,27 @@
 """What a chunk looks like as a whole: how full its columns are and what its amounts sum up to. No cell is kept."""
 
+import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+import numpy as np
 import polars as pl
 
-from plaintiff_moat.rows.amounts import DIGITS, SIGNED
+from plaintiff_moat.native.arrow import Fault, maker, taker
+from plaintiff_moat.rows.blank import nothing
 from plaintiff_moat.rows.codes import ErrorCode
 from plaintiff_moat.rows.mapping import BoundMapping
 
 __all__ = ["Measure", "measure"]
 
 FIRST_UNREAD: Final = 20
-# A vendor's total is of the records alone: the line that states it would double it.
-_NO_RECORDS: Final = (str(ErrorCode.REPEATED_HEADER), str(ErrorCode.TOTALS_LINE))
-_IN_RANGE: Final = rf"^0*[0-9]{{0,{DIGITS}}}(?:\.|$)"
 _NOTHING: Final = Decimal("0.00")
+_FIND_INDENTED: Final = taker("moat_find_indented", ctypes.c_int64, ctypes.c_void_p)
+# Reads trimmed texts that `amounts.SIGNED` matches and that have at most `amounts.DIGITS` before the point.
+_READ_SIGNED_AMOUNTS: Final = maker("moat_read_signed_amounts")
+_SUM_AMOUNTS: Final = taker("moat_sum_amounts", ctypes.c_int64, ctypes.c_void_p)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,46 +63,48 @@ class Measure:
 def measure(cells: pl.DataFrame, rows: pl.DataFrame, mapping: BoundMapping) -> Measure:
     """Measure a chunk by its cells as `source.read` gives them and its rows as `prepare` makes them of these."""
     codes = rows.get_column("error_code")
-    rejects = rows.select(pl.arg_where(~pl.col("error_code").is_in(_NO_RECORDS))).to_series()
-    read, unread = _of_rejects(cells[rejects], dict(mapping.columns).get("judgment_amount"))
+    rejected_total, unread = _of_rejects(cells, codes, dict(mapping.columns).get("judgment_amount"))
     return Measure(
         records=rows.height,
         rejected=codes.len() - codes.null_count(),
-        filled=tuple(_filled(cells)),
-        valid_total=_sum(rows.get_column("judgment_amount").cast(pl.Decimal(38, 2))),
-        rejected_total=_sum(read),
+        filled=tuple(_filled(cells.select("^c[0-9]+$"))),
+        valid_total=_total(rows.get_column("judgment_amount")),
+        rejected_total=rejected_total,
         unread_amounts=unread.height,
         unread_lines=tuple((first, last) for first, last in unread.head(FIRST_UNREAD).iter_rows()),
     )
 
 
 def _filled(cells: pl.DataFrame) -> Iterator[int]:
-    # Below "!" stand the texts that begin with white space or a control character. Only of columns that have such it is
-    # asked whether there is more: 12 columns of 200,000 records take 0.02 s instead of 0.1.
-    begin_so = cells.select((pl.col("^c[0-9]+$") < "!").any()).row(0, named=True)
-    for name, has_padded in begin_so.items():
-        column = cells.get_column(name)
-        blank = int((column.str.strip_chars() == "").sum()) if has_padded else 0
+    # Only of columns that have a text which begins with white space or a control character it is asked whether there is
+    # more.
+    are_indented = np.zeros(cells.width, np.bool_)
+    _FIND_INDENTED(cells, cells.height, are_indented.ctypes.data)
+    for column, is_indented in zip(cells, are_indented, strict=True):
+        blank = int((column.str.strip_chars() == "").sum()) if is_indented else 0
         yield column.len() - column.null_count() - blank
 
 
-def _of_rejects(rejects: pl.DataFrame, place: int | None) -> tuple[pl.Series, pl.DataFrame]:
-    """The amounts of the rejects, and the lines of those that have none that can be read."""
-    sent = pl.lit(None, pl.String) if place is None else pl.col(f"c{place}").str.strip_chars()
-    judged = rejects.select("line_start", "line_end", "raw", sent=sent, amount=_signed_amount(sent))
-    has_no_amount = (pl.col("sent") != "") & pl.col("amount").is_null()
-    unread = judged.filter(pl.col("raw").is_not_null() | has_no_amount)
-    return judged.get_column("amount"), unread[["line_start", "line_end"]]
+def _of_rejects(cells: pl.DataFrame, codes: pl.Series, place: int | None) -> tuple[Decimal, pl.DataFrame]:
+    """The sum of the amounts of the rejects, and the lines of those that have none that can be read."""
+    if codes.null_count() == codes.len():
+        return _NOTHING, cells[["line_start", "line_end"]].clear()
+    rejects = codes.is_not_null().arg_true()
+    # a vendor's total is of the records alone: the line that states it would double it
+    of_rejects = codes[rejects]
+    records = rejects.filter((of_rejects != ErrorCode.REPEATED_HEADER) & (of_rejects != ErrorCode.TOTALS_LINE))
+    sent = nothing(len(records)) if place is None else cells[f"c{place}"][records].str.strip_chars()
+    amounts = _READ_SIGNED_AMOUNTS(sent)
+    judged = cells[["line_start", "line_end", "raw"]][records]
+    unread = judged.filter(judged["raw"].is_not_null() | ((sent != "") & amounts.is_null()))
+    total = amounts.cast(pl.Decimal(38, 2)).sum()
+    return Decimal(total or 0).quantize(_NOTHING), unread[["line_start", "line_end"]]
 
 
-def _sum(amounts: pl.Series) -> Decimal:
-    total = amounts.sum()
-    return _NOTHING if total is None else Decimal(total).quantize(_NOTHING)
-
-
-def _signed_amount(text: pl.Expr) -> pl.Expr:
-    """Read trimmed money, `($1,234.50)` and `-1234.5` too, as Decimal(38, 2); null unless it is such."""
-    digits = text.str.replace_all("[$ ,()-]", "")
-    is_amount = text.str.contains(SIGNED) & digits.str.contains(_IN_RANGE)
-    amount = pl.when(is_amount).then(digits).cast(pl.Decimal(38, 2), strict=False)
-    return pl.when(text.str.contains(r"[-(]")).then(-amount).otherwise(amount)
+def _total(amounts: pl.Series) -> Decimal:
+    """The sum of amounts as `normalise.amounts` reads them."""
+    sums = np.zeros(2, np.int64)
+    if _SUM_AMOUNTS(amounts, len(amounts), sums.ctypes.data) == Fault.MALFORMED:
+        raise ValueError("expected amounts of digits with two decimals, found another text")
+    dollars, cents = sums.tolist()
+    return Decimal(100 * dollars + cents).scaleb(-2)

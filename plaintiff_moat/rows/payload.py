@@ -1,11 +1,12 @@
 """Cells by column label: what no canonical column took, and as a JSON object what a reject was."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import polars as pl
 
 from plaintiff_moat.redaction import redact
+from plaintiff_moat.rows.blank import nothing
 
 __all__ = ["is_redacted", "masked", "readable_payload", "unmapped", "unreadable_payload"]
 
@@ -19,27 +20,32 @@ _NINE_DIGITS: Final = r"(?:[0-9][^0-9]*){9}"
 _KEPT: Final = 4  # Federal Rule of Civil Procedure 5.2(a): at most the last four digits
 
 
-def masked(text: pl.Expr) -> pl.Expr:
+def masked(texts: pl.Series) -> pl.Series:
     """Show the last four characters at most, and nothing of a text of four or fewer."""
-    bare = text.str.strip_chars()
-    return "****" + pl.when(bare.str.len_chars() > _KEPT).then(bare.str.tail(_KEPT)).otherwise(bare.str.head(0))
+    bare = pl.all().str.strip_chars()
+    shown = pl.when(bare.str.len_chars() > _KEPT).then(bare.str.tail(_KEPT)).otherwise(bare.str.head(0))
+    return texts.to_frame().select("****" + shown).to_series()
 
 
-def unmapped(labels: Sequence[str], positions: Sequence[int], sensitive: frozenset[int]) -> pl.Expr:
-    """Give a struct of the cells at these positions, sensitive ones masked, the others exactly as sent; null of none."""
+def unmapped(
+    cells: pl.DataFrame, labels: Sequence[str], positions: Sequence[int], sensitive: frozenset[int]
+) -> pl.Series:
+    """Give structs of the cells at these positions by their labels, sensitive ones masked, the others exactly as sent.
+
+    Without a position they are null.
+    """
     if not positions:
-        return pl.lit(None)
-    return pl.struct(_cell(at, sensitive).alias(labels[at]) for at in positions)
+        return nothing(cells.height)
+    shown = zip(_shown(cells, positions, sensitive), positions, strict=True)
+    return pl.DataFrame([column.alias(labels[at]) for column, at in shown]).to_struct()
 
 
 def readable_payload(rejects: pl.DataFrame, labels: Sequence[str], sensitive: frozenset[int]) -> pl.Series:
     """Give the cells of parsed rejects as JSON objects, redacted, sensitive columns masked."""
-    cells = rejects.select(_cell(at, sensitive) for at in range(len(labels)))
     # all columns as one: a call costs a millisecond, whatever it is given
-    safe = _safe(pl.concat(cells.get_columns()))
+    safe = _safe(pl.concat(_shown(rejects, range(len(labels)), sensitive)))
     height = rejects.height
-    columns = [safe.slice(at * height, height).alias(label) for at, label in enumerate(labels)]
-    return pl.DataFrame(columns).select(_object([pl.all()])).to_series()
+    return _objects(safe.slice(at * height, height).alias(label) for at, label in enumerate(labels))
 
 
 def unreadable_payload(rejects: pl.DataFrame, *, withheld: bool) -> pl.Series:
@@ -49,7 +55,7 @@ def unreadable_payload(rejects: pl.DataFrame, *, withheld: bool) -> pl.Series:
     withheld, and the line range leads to it.
     """
     texts = pl.repeat(_WITHHELD, rejects.height, dtype=pl.String, eager=True) if withheld else _safe(rejects["raw"])
-    return texts.alias("record").to_frame().select(_object([pl.all()])).to_series()
+    return _objects([texts.alias("record")])
 
 
 def is_redacted(text: str) -> bool:
@@ -57,13 +63,12 @@ def is_redacted(text: str) -> bool:
     return text == _WITHHELD or text.startswith("****") or "_REDACTED]" in text or text.endswith(_CUT)
 
 
-def _cell(at: int, sensitive: frozenset[int]) -> pl.Expr:
-    cell = pl.col(f"c{at}")
-    return masked(cell).alias(f"c{at}") if at in sensitive else cell
+def _shown(cells: pl.DataFrame, positions: Iterable[int], sensitive: frozenset[int]) -> list[pl.Series]:
+    return [masked(cells[f"c{at}"]) if at in sensitive else cells[f"c{at}"] for at in positions]
 
 
-def _object(fields: Sequence[pl.Expr]) -> pl.Expr:
-    return pl.struct(fields).struct.json_encode()
+def _objects(columns: Iterable[pl.Series]) -> pl.Series:
+    return pl.DataFrame(columns).select(pl.struct(pl.all()).struct.json_encode()).to_series()
 
 
 def _safe(texts: pl.Series) -> pl.Series:

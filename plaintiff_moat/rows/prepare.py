@@ -1,11 +1,15 @@
 """A frame of cells into a frame of records to land: every record valid, or a reject with its reason."""
 
+import ctypes
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
+from plaintiff_moat.native.arrow import taker
 from plaintiff_moat.rows import normalise, payload, warn
+from plaintiff_moat.rows.blank import never, nothing
 from plaintiff_moat.rows.codes import ErrorCode, WarningCode, message
 from plaintiff_moat.rows.columns import CANONICAL_COLUMNS, LANDING_COLUMNS
 from plaintiff_moat.rows.contents import contents
@@ -24,12 +28,21 @@ RECORD_LIMIT: Final = 16 << 20
 # Default_Ignorable_Code_Point) and the empty Braille pattern are nothing to the eye, such as what a keyboard or a
 # database leaves in an empty field.
 _SEEN: Final = r"[^\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\x{2800}]"
+_FIND_VISIBLE: Final = taker("moat_find_visible", ctypes.c_int64, ctypes.c_void_p)
+# What a landed record has beside its values.
+_BESIDE: Final = ("row_number", "line_start", "line_end", "error_code", "error_message", "raw_payload")
 
 
 class _Rule(NamedTuple):
     code: ErrorCode
-    fails: pl.Expr
+    fails: pl.Series
     message: str
+
+
+class _Rejects(NamedTuple):
+    records: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    codes: pl.Series
+    messages: pl.Series
 
 
 def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, source_system: str) -> pl.DataFrame:
@@ -37,102 +50,115 @@ def prepare(frame: pl.DataFrame, header: Sequence[str], mapping: BoundMapping, s
 
     `frame` has row_number, line_start, line_end, error_code, error_message, raw and the cells c0, c1, … as sent.
     A reject keeps no canonical value: what it held stands, redacted, in raw_payload. `extra` is a struct of the cells
-    that the mapping does not take, by their labels; null when it takes every column. Amounts and dates are text, so that no binary fraction ever touches them. Raises
-    BadInput for the header of another table.
+    that the mapping does not take, by their labels; null when it takes every column. Amounts and dates are text, so
+    that no binary fraction ever touches them. Raises BadInput for the header of another table.
     """
     names = labels(header)
     read = _read(with_headers(with_footers(frame), header), mapping)
-    read = read.with_columns(
-        is_header=repeated_headers(read, header, mapping),
-        is_totals=totals_lines(read),
-        is_nameless=_nameless(read["plaintiff_name"]),
-        is_no_amount=_no_amounts(read["judgment_amount"], read["amount"]),
+    rejects = _judge(read, _rules(read, header, names, mapping))
+    judged = read.with_columns(
+        read["error_code"].scatter(rejects.records, rejects.codes),
+        read["error_message"].scatter(rejects.records, rejects.messages),
+        _payloads(read, rejects.records, names, mapping).alias("raw_payload"),
     )
-    judged = _judge(read, _rules(names, mapping))
-    valid = pl.col("error_code").is_null()
-    extra = payload.unmapped(names, mapping.extra, mapping.sensitive)
-    landed = judged.with_columns(
-        *(pl.when(valid).then(value).alias(column) for column, value in _values().items()),
-        extra=pl.when(valid).then(extra),
-        warnings=warn.array_literal({code: valid & doubt for code, doubt in _doubts().items()}),
+    landed = pl.DataFrame(
+        {
+            **_values(read),
+            "extra": payload.unmapped(read, names, mapping.extra, mapping.sensitive),
+            "dedupe_key": dedupe_keys(read[list(mapping.mapping.identity)], source_system),
+            "warnings": warn.array_literals(_doubts(read)),
+        }
     )
-    keys = dedupe_keys(landed[list(mapping.mapping.identity)], source_system)
-    return landed.with_columns(
-        dedupe_key=pl.when(valid).then(keys),
-        raw_payload=_payloads(judged, names, mapping),
-    )[list(LANDING_COLUMNS)]
+    return judged[list(_BESIDE)].hstack(_without(landed, judged["error_code"]))[list(LANDING_COLUMNS)]
 
 
 def _read(frame: pl.DataFrame, mapping: BoundMapping) -> pl.DataFrame:
     """Add the canonical columns as sent but trimmed, what was read or doubted of some of them, and `contents`."""
-    sent = (normalise.trimmed(frame[f"c{at}"]).alias(column) for column, at in mapping.columns)
-    mapped = {column for column, _ in mapping.columns}
-    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
-    unmapped = (nothing.alias(column) for column in CANONICAL_COLUMNS if column not in mapped)
-    read = frame.with_columns(*contents(frame.select("^c[0-9]+$")), *sent, *unmapped)
-    return read.with_columns(
-        amount=normalise.amounts(read["judgment_amount"]),
-        day=normalise.days(read["judgment_date"]),
-        phone=e164(read["contact_phone"]),
-        is_email_doubtful=warn.emails_doubtful(read["contact_email"]),
+    of_records, padded = contents(frame.select("^c[0-9]+$"))
+    sent = dict.fromkeys(CANONICAL_COLUMNS, nothing(frame.height))
+    for column, at in mapping.columns:
+        cells = frame[f"c{at}"]
+        sent[column] = normalise.trimmed(cells) if cells.name in padded else cells
+    return frame.with_columns(
+        *of_records,
+        *(column.alias(name) for name, column in sent.items()),
+        amount=normalise.amounts(sent["judgment_amount"]),
+        day=normalise.days(sent["judgment_date"]),
+        phone=e164(sent["contact_phone"]),
+        is_email_doubtful=warn.emails_doubtful(sent["contact_email"]),
     )
 
 
 def _nameless(names: pl.Series) -> pl.Series:
     """Tell which of these are empty, or hold nothing that anybody can see.
 
-    One that begins with a visible character of ASCII is told by two comparisons: of a million names a tenth of what
-    looking at each costs.
+    One that begins with a visible character of ASCII is told by that alone.
     """
-    is_doubtful = names.is_null() | (names < "!") | (names > "~")
-    suspects = is_doubtful.arg_true()
-    if suspects.is_empty():
-        return is_doubtful
-    is_seen = pl.all().str.contains(_SEEN).fill_null(value=False)
-    return is_doubtful.scatter(suspects, names[suspects].to_frame().select(~is_seen).to_series())
+    are_visible = np.zeros(len(names), np.bool_)
+    _FIND_VISIBLE(names, len(names), are_visible.ctypes.data)
+    suspects = np.flatnonzero(~are_visible)
+    doubtful = names[suspects]
+    if doubtful.null_count() < len(doubtful):
+        is_seen = pl.all().str.contains(_SEEN).fill_null(value=False)
+        suspects = suspects[~doubtful.to_frame().select(is_seen).to_series().to_numpy()]
+    return never(len(names)).scatter(suspects, values=True)
 
 
-def _no_amounts(sent: pl.Series, read: pl.Series) -> pl.Series:
-    """Tell which were sent and are not even written as amounts; only those that were not read are looked at."""
-    is_unread = sent.is_not_null() & read.is_null()
-    suspects = is_unread.arg_true()
-    if suspects.is_empty():
+def _unread(sent: pl.Series, read: pl.Series) -> pl.Series:
+    """Tell which were sent and could not be read."""
+    if read.null_count() == sent.null_count():
+        return never(len(sent))
+    return sent.is_not_null() & read.is_null()
+
+
+def _no_amounts(sent: pl.Series, is_unread: pl.Series) -> pl.Series:
+    """Tell which are not even written as amounts; only those that were not read are looked at."""
+    if not is_unread.any():
         return is_unread
+    suspects = is_unread.arg_true()
     is_shaped = sent[suspects].to_frame().select(normalise.is_amount_shaped(pl.all())).to_series()
-    return is_unread.scatter(suspects, ~is_shaped)
+    return is_unread.clone().scatter(suspects, ~is_shaped)
 
 
-def _values() -> dict[str, pl.Expr]:
-    read = {
-        "contact_phone": pl.coalesce("phone", "contact_phone"),
-        "judgment_amount": pl.col("amount"),
-        "judgment_date": pl.col("day"),
-    }
-    return {column: read.get(column, pl.col(column)) for column in CANONICAL_COLUMNS}
+def _unidentified(parts: pl.DataFrame) -> pl.Series:
+    """Tell which records have none of these."""
+    if any(part.null_count() == 0 for part in parts):
+        return never(parts.height)
+    return parts.select(pl.all_horizontal(pl.all().is_null())).to_series()
 
 
-def _doubts() -> dict[WarningCode, pl.Expr]:
+def _values(read: pl.DataFrame) -> dict[str, pl.Series]:
+    """Give the canonical columns as they are landed: read, or as sent where that is no reason for a reject."""
+    phones = read["phone"]
+    if _unread(read["contact_phone"], phones).any():
+        phones = read.select(pl.coalesce("phone", "contact_phone")).to_series()
+    read_anew = {"contact_phone": phones, "judgment_amount": read["amount"], "judgment_date": read["day"]}
+    return {column: read_anew.get(column, read[column]) for column in CANONICAL_COLUMNS}
+
+
+def _doubts(read: pl.DataFrame) -> dict[WarningCode, pl.Series]:
     return {
-        WarningCode.EMAIL_SYNTAX: pl.col("is_email_doubtful"),
-        WarningCode.PHONE_UNRECOGNISED: pl.col("contact_phone").is_not_null() & pl.col("phone").is_null(),
-        WarningCode.STATE_UNKNOWN: warn.state_unknown(pl.col("state")),
-        WarningCode.REDACTED_CELL: pl.col("holds_placeholder"),
+        WarningCode.EMAIL_SYNTAX: read["is_email_doubtful"],
+        WarningCode.PHONE_UNRECOGNISED: _unread(read["contact_phone"], read["phone"]),
+        WarningCode.STATE_UNKNOWN: warn.states_unknown(read["state"]),
+        WarningCode.REDACTED_CELL: read["holds_placeholder"],
     }
 
 
-def _rules(names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
+def _rules(read: pl.DataFrame, header: Sequence[str], names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
     """List the rules in the order of `ErrorCode`: the first that fails is the one that is reported."""
     identity = mapping.mapping.identity
+    is_unread = _unread(read["judgment_amount"], read["amount"])
     fails = {
-        ErrorCode.REPEATED_HEADER: pl.col("is_header"),
-        ErrorCode.TOTALS_LINE: pl.col("is_totals"),
-        ErrorCode.NUL_CHARACTER: pl.col("holds_nul"),
-        ErrorCode.RECORD_TOO_LARGE: pl.col("size") > RECORD_LIMIT,
-        ErrorCode.MISSING_PLAINTIFF_NAME: pl.col("is_nameless"),
-        ErrorCode.MISSING_IDENTITY: pl.all_horizontal(pl.col(column).is_null() for column in identity),
-        ErrorCode.INVALID_AMOUNT: pl.col("is_no_amount"),
-        ErrorCode.AMOUNT_OUT_OF_RANGE: pl.col("judgment_amount").is_not_null() & pl.col("amount").is_null(),
-        ErrorCode.INVALID_DATE: pl.col("judgment_date").is_not_null() & pl.col("day").is_null(),
+        ErrorCode.REPEATED_HEADER: repeated_headers(read, header, mapping),
+        ErrorCode.TOTALS_LINE: totals_lines(read),
+        ErrorCode.NUL_CHARACTER: read["holds_nul"],
+        ErrorCode.RECORD_TOO_LARGE: read["size"] > RECORD_LIMIT,
+        ErrorCode.MISSING_PLAINTIFF_NAME: _nameless(read["plaintiff_name"]),
+        ErrorCode.MISSING_IDENTITY: _unidentified(read[list(identity)]),
+        ErrorCode.INVALID_AMOUNT: _no_amounts(read["judgment_amount"], is_unread),
+        ErrorCode.AMOUNT_OUT_OF_RANGE: is_unread,
+        ErrorCode.INVALID_DATE: _unread(read["judgment_date"], read["day"]),
     }
     subjects = {
         ErrorCode.MISSING_PLAINTIFF_NAME: "plaintiff_name",
@@ -150,29 +176,41 @@ def _rules(names: Sequence[str], mapping: BoundMapping) -> list[_Rule]:
     return [_Rule(code, fails[code], text(code)) for code in ErrorCode]
 
 
-def _judge(read: pl.DataFrame, rules: Sequence[_Rule]) -> pl.DataFrame:
-    """Add the code and message of the first rule that fails; the reader's own verdict stands before all."""
-    first = pl.coalesce(pl.when(rule.fails).then(pl.lit(at, pl.UInt8)) for at, rule in enumerate(rules))
-    unread = pl.col("error_code").is_not_null()
-    verdict = read.with_columns(verdict=pl.when(~unread).then(first))
-    codes = pl.lit(pl.Series([str(rule.code) for rule in rules]))
-    messages = pl.lit(pl.Series([rule.message for rule in rules]))
-    return verdict.with_columns(
-        error_code=pl.coalesce("error_code", codes.gather(pl.col("verdict"))),
-        error_message=pl.coalesce("error_message", messages.gather(pl.col("verdict"))),
-    )
+def _judge(read: pl.DataFrame, rules: Sequence[_Rule]) -> _Rejects:
+    """Give the records that a rule rejects; of those that could not be read the reader's own verdict stands."""
+    verdicts = np.full(read.height, len(rules), np.uint8)
+    for at, rule in reversed(list(enumerate(rules))):
+        if rule.fails.any():
+            verdicts[rule.fails.to_numpy()] = at
+    if read["error_code"].null_count() < read.height:
+        verdicts[read["error_code"].is_not_null().to_numpy()] = len(rules)
+    records = np.flatnonzero(verdicts < len(rules))
+    codes = pl.Series([str(rule.code) for rule in rules])
+    messages = pl.Series([rule.message for rule in rules])
+    return _Rejects(records, codes[verdicts[records]], messages[verdicts[records]])
 
 
-def _payloads(judged: pl.DataFrame, names: Sequence[str], mapping: BoundMapping) -> pl.Series:
+def _payloads(
+    read: pl.DataFrame,
+    rejects: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    names: Sequence[str],
+    mapping: BoundMapping,
+) -> pl.Series:
     """Give the payload of each reject, and null for every valid record."""
-    payloads = judged["raw"].clear(judged.height)
-    is_read = judged["verdict"].is_not_null()
-    readable = is_read.arg_true()
-    unreadable = (judged["error_code"].is_not_null() & ~is_read).arg_true()
-    if not readable.is_empty():
-        cells = payload.readable_payload(judged[readable], names, mapping.sensitive)
-        payloads = payloads.scatter(readable, cells)
-    if not unreadable.is_empty():
-        texts = payload.unreadable_payload(judged[unreadable], withheld=bool(mapping.sensitive))
+    payloads = nothing(read.height)
+    if rejects.size:
+        cells = read[[f"c{at}" for at in range(len(names))]][rejects]
+        payloads = payloads.scatter(rejects, payload.readable_payload(cells, names, mapping.sensitive))
+    if read["error_code"].null_count() < read.height:
+        unreadable = read["error_code"].is_not_null().arg_true()
+        texts = payload.unreadable_payload(read[["raw"]][unreadable], withheld=bool(mapping.sensitive))
         payloads = payloads.scatter(unreadable, texts)
     return payloads
+
+
+def _without(landed: pl.DataFrame, errors: pl.Series) -> pl.DataFrame:
+    """Leave nothing of the records that have an error."""
+    if errors.null_count() == len(errors):
+        return landed
+    filled = [column.name for column in landed if column.null_count() < len(errors)]
+    return landed.with_columns(pl.when(errors.is_null()).then(pl.col(filled)))

@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 
 from plaintiff_moat.native.arrow import taker
+from plaintiff_moat.rows.blank import never, nothing
 from plaintiff_moat.rows.codes import WARNINGS, WarningCode
 from plaintiff_moat.rows.states import STATES
 
-__all__ = ["array_literal", "emails_doubtful", "state_unknown"]
+__all__ = ["array_literals", "emails_doubtful", "states_unknown"]
 
 _FIND_ADDRESSES: Final = taker("moat_find_addresses", ctypes.c_int64, ctypes.c_void_p)
 
@@ -34,12 +35,19 @@ def emails_doubtful(texts: pl.Series) -> pl.Series:
     return texts.is_not_null() & ~pl.Series(are_addresses)
 
 
-def state_unknown(text: pl.Expr) -> pl.Expr:
-    """Doubt what is neither a USPS code nor the name of one, in any case."""
-    return ~text.str.to_lowercase().is_in(_STATES.implode())
+def states_unknown(texts: pl.Series) -> pl.Series:
+    """Doubt what is neither a USPS code nor the name of one, in any case. A cell that is null is not."""
+    if texts.null_count() == len(texts):
+        return never(len(texts))
+    return ~texts.str.to_lowercase().is_in(_STATES.implode()).fill_null(value=True)
 
 
-def array_literal(doubts: dict[WarningCode, pl.Expr]) -> pl.Expr:
+def array_literals(doubts: dict[WarningCode, pl.Series]) -> pl.Series:
     """Write the warnings of each record as PostgreSQL does an array, `{EMAIL_SYNTAX,STATE_UNKNOWN}`; null for none."""
-    bits = [doubts[code].fill_null(value=False).cast(pl.UInt8) * (1 << bit) for bit, code in enumerate(WARNINGS)]
-    return pl.lit(_ARRAYS).gather(pl.sum_horizontal(bits))
+    height = len(doubts[WARNINGS[0]])
+    places = np.zeros(height, np.uint8)
+    for bit, code in enumerate(WARNINGS):
+        if doubts[code].any():
+            places |= doubts[code].to_numpy().astype(np.uint8) << bit
+    doubtful = np.flatnonzero(places)
+    return nothing(height).scatter(doubtful, _ARRAYS[places[doubtful]])

@@ -1,5 +1,6 @@
 """The dedupe key, against a reference in plain Python."""
 
+import ctypes
 import re
 import sys
 import unicodedata
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from plaintiff_moat.native.arrow import maker
 from plaintiff_moat.rows.identity import dedupe_keys
 
 # The White_Space property of Unicode, and the separator of the parts.
@@ -39,7 +41,8 @@ _TRICKY = st.text(
     st.sampled_from("aA ßẞİIıiΣσςẟǅﬁ\u0301\u0307\u0345\u00a8\x1f\x1e\t\n\x85\u00a0\u200b\ufeff\u3000'.·Å"),  # noqa: RUF001
     max_size=8,
 )
-_PART = st.none() | _TEXT | _TRICKY
+_LONG = st.text("aZ .~", max_size=70)
+_PART = st.none() | _TEXT | _TRICKY | _LONG
 
 
 @given(st.text(min_size=1, max_size=10), st.lists(_PART, min_size=1, max_size=4))
@@ -107,3 +110,12 @@ def test_usual_and_unusual_records_keep_their_own_keys():
     keys = dedupe_keys(pl.DataFrame({"name": names}), "s").to_list()
     assert keys == [reference("s", name) for name in names]
     assert dedupe_keys(pl.DataFrame(schema={"name": pl.String}), "s").to_list() == []
+
+
+@given(st.lists(st.none() | st.text("aé\u3000\U0001f600", max_size=40)), st.integers(0, 20), st.integers(0, 2))
+def test_texts_are_cut_between_characters(texts, size, skipped):
+    """Short ones and long ones, and of a part of a column too; of the hash it is digits that are cut."""
+    column = pl.Series(texts, dtype=pl.String)[skipped:]
+    expected = [(text or "").encode()[:size].decode(errors="ignore") or None for text in texts[skipped:]]
+    shorten = maker("moat_shorten_texts", ctypes.c_int32)
+    assert shorten(column, size).to_list() == expected

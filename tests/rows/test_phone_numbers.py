@@ -113,6 +113,15 @@ def test_the_column_way_says_what_phonenumbers_says(parts):
     assert read(text) == [by_the_library(text)]
 
 
+@given(_AREAS, _TAILS)
+def test_six_digits_decide_whether_a_north_american_number_is_valid(area, tail):
+    """What was learned of one number is said of all that begin so."""
+    six = area + tail[:3]
+    assert len({read(six + last) == [f"+1{six}{last}"] for last in (tail[3:], "0000", "0100", "4321", "9999")}) == 1
+    for last in ("0000", "4321", "9999"):
+        assert read(six + last) == [by_the_library(six + last)]
+
+
 _WRITTEN = st.text("0129+-. ()", max_size=16) | st.from_regex(
     r"(\+?1[-. ]{0,4})?(\([2-9][0-9]{2}\)|\(?[1-9][0-9]{2})[-. ]{0,4}[0-9]{3}[-. ]{0,4}[0-9]{4,5}", fullmatch=True
 )

@@ -67,6 +67,14 @@ def test_a_sound_record_is_given_in_canonical_form():
     }
 
 
+@given(st.lists(st.none() | st.text("a ~!\x7f\x1f\u200b\u2800é", min_size=1, max_size=14), min_size=1))
+def test_a_name_is_what_anybody_can_see(names):
+    """Whatever it begins with, and in any company."""
+    codes = [row["error_code"] for row in prepared(*(record(Plaintiff_Name=name) for name in names))]
+    is_seen = [bool(name and set(name) & set("a~!é")) for name in names]
+    assert codes == [None if seen else "MISSING_PLAINTIFF_NAME" for seen in is_seen]
+
+
 def test_the_frame_has_the_landing_columns_and_nothing_else():
     """In their order, text but for three numbers and the cells that the mapping does not take, whatever it fills."""
     loaded = load_mapping("generic")
