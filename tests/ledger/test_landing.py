@@ -254,7 +254,8 @@ def test_cells_are_as_many_as_the_columns_that_were_announced(conn: Connection, 
     """A cell stands for the column of its place: with others no reader could tell whose it is."""
     held = claim(conn)
     insert = (
-        "insert into ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end, error_code, extra)"
+        "insert into ingest.landed_rows"
+        " (run_no, row_number, attempt, chunk_no, line_start, line_end, error_code, extra)"
         f" values (%s, 1, 1, 0, 2, 2, 'BAD', null), (%s, 2, 1, 0, 2, 2, 'BAD', {extra})"
     )
     with unchanged(conn), refused(NOT_ANNOUNCED), conn.transaction():
