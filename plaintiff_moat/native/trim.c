@@ -23,21 +23,25 @@ static void put_within(uint8_t *to, const uint8_t *view, struct text whole, stru
     put_view(to, part.bytes, part.size, buffer, offset + (uint32_t)(part.bytes - whole.bytes));
 }
 
-static bool find_indented(const struct ArrowArray *rows, int64_t done, void *to) {
-    uint8_t *are_indented = to;
+/* Nearly all texts begin with a visible character. */
+static bool is_filled(const struct ArrowArray *texts, int64_t row) {
+    if (!is_valid(texts, row)) return false;
+    uint8_t first = first_byte(texts, row);
+    return (first > ' ' && first <= '~') || trim(text_at(texts, row)).size > 0;
+}
+
+static bool count_filled(const struct ArrowArray *rows, int64_t done, void *to) {
+    int64_t *counts = to;
     (void)done;
     int64_t end = rows->offset + rows->length;
-    for (int64_t column = 0; column < rows->n_children; column++) {
-        const struct ArrowArray *texts = rows->children[column];
-        for (int64_t row = rows->offset; row < end && !are_indented[column]; row++)
-            are_indented[column] = is_valid(texts, row) && first_byte(texts, row) <= ' ';
-    }
+    for (int64_t column = 0; column < rows->n_children; column++)
+        for (int64_t row = rows->offset; row < end; row++) counts[column] += is_filled(rows->children[column], row);
     return true;
 }
 
-/* Tells of each column whether one of its texts begins with white space or a control character of ASCII, or is empty. */
-EXPORTED enum fault moat_find_indented(struct ArrowArrayStream *columns, int64_t rows, uint8_t *are_indented) {
-    return take(columns, rows, is_frame, find_indented, are_indented);
+/* Adds for each column its texts of more than white space and byte order marks. */
+EXPORTED enum fault moat_count_filled(struct ArrowArrayStream *columns, int64_t rows, int64_t *counts) {
+    return take(columns, rows, is_frame, count_filled, counts);
 }
 
 /* What is left of a text: a part of it, and none where that is empty. */

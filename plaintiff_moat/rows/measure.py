@@ -1,7 +1,6 @@
 """What a chunk looks like as a whole: how full its columns are and what its amounts sum up to. No cell is kept."""
 
 import ctypes
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -18,7 +17,7 @@ __all__ = ["Measure", "measure"]
 
 FIRST_UNREAD: Final = 20
 _NOTHING: Final = Decimal("0.00")
-_FIND_INDENTED: Final = taker("moat_find_indented", ctypes.c_int64, ctypes.c_void_p)
+_COUNT_FILLED: Final = taker("moat_count_filled", ctypes.c_int64, ctypes.c_void_p)
 # Reads trimmed texts that `amounts.SIGNED` matches and that have at most `amounts.DIGITS` before the point.
 _READ_SIGNED_AMOUNTS: Final = maker("moat_read_signed_amounts")
 _SUM_AMOUNTS: Final = taker("moat_sum_amounts", ctypes.c_int64, ctypes.c_void_p)
@@ -67,7 +66,7 @@ def measure(cells: pl.DataFrame, rows: pl.DataFrame, mapping: BoundMapping) -> M
     return Measure(
         records=rows.height,
         rejected=codes.len() - codes.null_count(),
-        filled=tuple(_filled(cells.select("^c[0-9]+$"))),
+        filled=_filled(cells.select("^c[0-9]+$")),
         valid_total=_total(rows.get_column("judgment_amount")),
         rejected_total=rejected_total,
         unread_amounts=unread.height,
@@ -75,14 +74,10 @@ def measure(cells: pl.DataFrame, rows: pl.DataFrame, mapping: BoundMapping) -> M
     )
 
 
-def _filled(cells: pl.DataFrame) -> Iterator[int]:
-    # Only of columns that have a text which begins with white space or a control character it is asked whether there is
-    # more.
-    are_indented = np.zeros(cells.width, np.bool_)
-    _FIND_INDENTED(cells, cells.height, are_indented.ctypes.data)
-    for column, is_indented in zip(cells, are_indented, strict=True):
-        blank = int((column.str.strip_chars() == "").sum()) if is_indented else 0
-        yield column.len() - column.null_count() - blank
+def _filled(cells: pl.DataFrame) -> tuple[int, ...]:
+    counts = np.zeros(cells.width, np.int64)
+    _COUNT_FILLED(cells, cells.height, counts.ctypes.data)
+    return tuple(counts.tolist())
 
 
 def _of_rejects(cells: pl.DataFrame, codes: pl.Series, place: int | None) -> tuple[Decimal, pl.DataFrame]:
