@@ -37,30 +37,46 @@ set work_mem = '256MB'
 set enable_seqscan = off
 as $$
 declare
+    c_at_once constant integer := 500000;
     v_run_no integer := ingest._run_no(p_run_id);
-    v_taken integer;
-begin
-    -- Sorted, so that the index of keys is read and filled page after page. Each key is looked up in it by itself: as an
-    -- anti-join it would now and then be planned as a hash of all keys that were ever published, for each part of a file.
-    -- A conflict clause costs twice that.
-    insert into ingest.plaintiff_keys (dedupe_key, owner_run_no, owner_row_number)
-    select
-        first_of_key.dedupe_key,
-        v_run_no,
-        first_of_key.row_number
-    from (
-        select distinct on (l.dedupe_key)
-            l.dedupe_key,
-            l.row_number
+    v_last_row integer := (
+        select coalesce(max(l.row_number), 0)
         from ingest.landed_rows as l
         where l.run_no = v_run_no
             and l.row_number between p_first_row and p_last_row
-            and l.dedupe_key is not null
-        order by l.dedupe_key, l.row_number
-    ) as first_of_key
-    where (select held.dedupe_key from ingest.plaintiff_keys as held where held.dedupe_key = first_of_key.dedupe_key) is null
-    order by first_of_key.dedupe_key;
-    get diagnostics v_taken = row_count;
+    );
+    v_part integer;
+    v_taken integer := 0;
+begin
+    -- Sorted, so that the index of keys is read and filled page after page. One scan of it looks for all keys of a part: each
+    -- by itself would be sought from the root. A join with the table would now and then be planned as one with all keys that
+    -- were ever published. A conflict clause costs twice that.
+    for v_first_row in p_first_row..v_last_row by c_at_once loop
+        with first_of_key as materialized (
+            select distinct on (l.dedupe_key)
+                l.dedupe_key,
+                l.row_number
+            from ingest.landed_rows as l
+            where l.run_no = v_run_no
+                and l.row_number between v_first_row and v_first_row + least(v_last_row - v_first_row, c_at_once - 1)
+                and l.dedupe_key is not null
+            order by l.dedupe_key, l.row_number
+        ),
+        held as materialized (
+            select k.dedupe_key
+            from ingest.plaintiff_keys as k
+            where k.dedupe_key = any(array(select f.dedupe_key from first_of_key as f))
+        )
+        insert into ingest.plaintiff_keys (dedupe_key, owner_run_no, owner_row_number)
+        select
+            f.dedupe_key,
+            v_run_no,
+            f.row_number
+        from first_of_key as f
+        where f.dedupe_key not in (select held.dedupe_key from held);
+        get diagnostics v_part = row_count;
+        v_taken := v_taken + v_part;
+    end loop;
     return v_taken;
 end
 $$;
