@@ -176,29 +176,3 @@ EXPORTED enum fault moat_read_numbers(
 ) {
     return make(texts, rows, is_view, add_read, &(reading *){put_number}, schema, array);
 }
-
-enum { DECISIVE = 6, VALID = 1 };
-
-/* +1 and ten digits; -1 for any other text. */
-static int decisive_digits(struct text text) {
-    return text.size == 12 && memcmp(text.bytes, "+1", 2) == 0 ? number(text.bytes + 2, DECISIVE) : -1;
-}
-
-struct verdicts {
-    const uint8_t *known;
-    uint8_t *found;
-};
-
-static bool find_verdicts(const struct ArrowArray *numbers, int64_t done, void *to) {
-    const struct verdicts *verdicts = to;
-    for (int64_t row = 0; row < numbers->length; row++) {
-        int digits = is_valid(numbers, row) ? decisive_digits(text_at(numbers, row)) : -1;
-        verdicts->found[done + row] = digits < 0 ? VALID : verdicts->known[digits];
-    }
-    return true;
-}
-
-/* Finds what is known of each number by its first six digits behind +1; of what is none there is nothing to be known. */
-EXPORTED enum fault moat_find_verdicts(struct ArrowArrayStream *numbers, int64_t rows, const uint8_t *known, uint8_t *found) {
-    return take(numbers, rows, is_view, find_verdicts, &(struct verdicts){known, found});
-}

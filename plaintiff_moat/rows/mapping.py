@@ -57,7 +57,12 @@ class Mapping:
         Where several columns of the file could fill a canonical one, the spelling that the mapping lists first
         wins and the others stay in `extra`; two columns of that same spelling are refused.
         """
-        secret = frozenset(at for at, cell in enumerate(header) if is_sensitive(cell, self.sensitive))
+        # the label too: the database judges by it, and where it is cut another word may end
+        secret = frozenset(
+            at
+            for at, (cell, label) in enumerate(zip(header, labels(header), strict=True))
+            if is_sensitive(cell, self.sensitive) or is_sensitive(label)
+        )
         places: dict[str, list[int]] = {}
         for at, cell in enumerate(header):
             if at not in secret:

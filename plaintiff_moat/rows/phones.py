@@ -5,18 +5,16 @@ valid number stays as sent. Numbers without a country are read as North American
 in place of digits or a second number leave a doubt about what was meant: they are kept as sent too.
 """
 
-import ctypes
 import re
 from functools import cache
 from typing import Final
 
-import numpy as np
 import phonenumbers
 import polars as pl
 from phonenumbers import PhoneMetadata, PhoneNumberFormat
 from phonenumbers.phonenumberutil import region_codes_for_country_code
 
-from plaintiff_moat.native.arrow import maker, taker
+from plaintiff_moat.native.arrow import maker
 
 __all__ = ["e164"]
 
@@ -30,12 +28,6 @@ _KINDS: Final = (
 # The ways in which ten digits are commonly written, where only the digits matter to phonenumbers as well: behind an
 # optional +1, groups of three, three and four, the first perhaps in brackets, up to three of "-. " between them.
 _READ_NUMBERS: Final = maker("moat_read_numbers")
-# What is known of the numbers that begin with each area code and exchange: all of these are valid or none is. Patterns
-# are asked of a new one alone.
-_DECISIVE: Final = 6
-_UNKNOWN, _VALID, _INVALID = range(3)
-_VERDICTS: Final = np.zeros(10**_DECISIVE, np.uint8)
-_FIND_VERDICTS: Final = taker("moat_find_verdicts", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
 
 def e164(texts: pl.Series) -> pl.Series:
@@ -56,24 +48,8 @@ def e164(texts: pl.Series) -> pl.Series:
 
 def _valid(numbers: pl.Series) -> pl.Series:
     """Give those of these North American numbers that phonenumbers would call valid, and null for any other."""
-    verdicts = _found(numbers)
-    if not verdicts.all():
-        new = numbers.filter(verdicts == _UNKNOWN).str.slice(len("+1"), _DECISIVE).unique()
-        _VERDICTS[new.cast(pl.Int64).to_numpy()] = np.where(_are_valid("+1" + new + "0000"), _VALID, _INVALID)
-        verdicts = _found(numbers)
-    invalid = np.flatnonzero(verdicts == _INVALID)
-    return numbers.scatter(invalid, None) if invalid.size else numbers
-
-
-def _found(numbers: pl.Series) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
-    """Give what is known of each number; one that is null is not invalid."""
-    verdicts = np.empty(len(numbers), np.uint8)
-    _FIND_VERDICTS(numbers, len(numbers), _VERDICTS.ctypes.data, verdicts.ctypes.data)
-    return verdicts
-
-
-def _are_valid(numbers: pl.Series) -> pl.Series:
-    return numbers.str.contains(_valid_pattern())
+    is_valid = pl.all().str.contains(_valid_pattern())
+    return numbers.to_frame().select(pl.when(is_valid).then(pl.all())).to_series()
 
 
 @cache

@@ -269,8 +269,11 @@ create table ingest.landed_chunks (
     constraint landed_chunks_is_a_range check (
         chunk_no >= 0 and byte_start >= 0 and byte_end > byte_start and first_row >= 1 and records >= 0
     ),
+    -- and are no more than a value of jsonb has room for beside the cells
     constraint landed_chunks_names_are_a_list check (
-        num_nulls(variadic extra_columns) = 0 and (array_dims(extra_columns) ~ '^\[1:[0-9]+\]$') is not false
+        num_nulls(variadic extra_columns) = 0
+        and (array_dims(extra_columns) ~ '^\[1:[0-9]+\]$') is not false
+        and octet_length(array_to_string(extra_columns, '')) <= 16777216
     )
 );
 

@@ -123,6 +123,9 @@ begin
     end if;
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
     perform ingest._require_unnumbered(p_extra_columns);
+    if cardinality(p_extra_columns) <> (select count(distinct named.name) from unnest(p_extra_columns) as named (name)) then
+        raise exception 'a chunk''s columns have each a name of its own' using errcode = 'invalid_parameter_value';
+    end if;
     perform ingest._mark_writer(p_run_id, p_attempt);
 
     insert into ingest.landed_chunks
@@ -193,6 +196,10 @@ begin
         bool_and(
             cardinality(l.extra) = v_width and array_upper(l.extra, 1) = v_width and array_ndims(l.extra) = 1
         ) as have_its_columns,
+        -- a view shows them as one value of jsonb, which has room for 256 MiB; compressed, they may be much longer than here
+        bool_or(
+            case when pg_column_size(l.extra) > 262144 then octet_length(array_send(l.extra)) > 67108864 end
+        ) as are_too_large,
         array_agg(l.warnings::text) filter (where cardinality(l.warnings) > 0) as warnings,
         array_agg(l.error_code) filter (where l.error_code is not null) as codes,
         array_agg(l.error_message) filter (where l.error_code is not null) as messages,
@@ -210,6 +217,9 @@ begin
     ) is not true then
         raise exception 'the rows are not those that open_chunk announced for chunk %', v_first.chunk_no
             using errcode = 'ML006';
+    end if;
+    if v_landed.are_too_large then
+        raise exception 'the cells of extra are more than 64 MiB' using errcode = 'program_limit_exceeded';
     end if;
 
     perform ingest._require_redacted(

@@ -263,12 +263,37 @@ def test_cells_are_as_many_as_the_columns_that_were_announced(conn: Connection, 
         conn.execute(insert.encode(), (held.run_no, held.run_no))
 
 
-@pytest.mark.parametrize("columns", [["Notes", None], [["Notes"], ["Judge"]]])
-def test_the_columns_of_a_chunk_are_a_list_of_names(conn: Connection, columns: list) -> None:
+@pytest.mark.parametrize(
+    ("columns", "state"),
+    [
+        ([["Notes"], ["Judge"]], _CHECK_VIOLATION),
+        (["n" * (16 << 20), "m"], _CHECK_VIOLATION),
+        (["Notes", None], "22023"),
+        (["Notes", "Notes"], "22023"),
+    ],
+    ids=["of lists", "too long", "without a name", "twice"],
+)
+def test_the_columns_of_a_chunk_are_a_list_of_names(conn: Connection, columns: list, state: str) -> None:
     """The views name each cell by them."""
     held = claim(conn)
-    with unchanged(conn), refused(_CHECK_VIOLATION):
+    with unchanged(conn), refused(state):
         announce(conn, held, 1, extra_columns=columns)
+
+
+@pytest.mark.parametrize("cells", ["array[repeat('x', 65 << 20)]", "(select compressed.cells from compressed)"])
+def test_cells_are_no_more_than_a_view_can_show(conn: Connection, cells: str) -> None:
+    """One row of more would fail the query of whoever reads it."""
+    held = claim(conn)
+    conn.execute("create temporary table compressed as select array[repeat('x', 65 << 20)] as cells")
+    assert value(conn, "select pg_column_size(cells) from compressed") < 1 << 20
+    insert = (
+        "insert into ingest.landed_rows"
+        " (run_no, row_number, attempt, chunk_no, line_start, line_end, error_code, extra)"
+        f" values (%s, 1, 1, 0, 2, 2, 'BAD', {cells})"
+    )
+    with unchanged(conn), refused("54000"), conn.transaction():
+        announce(conn, held, 1, extra_columns=["Notes"])
+        conn.execute(insert.encode(), (held.run_no,))
 
 
 def test_extra_is_shown_under_its_names(conn: Connection) -> None:

@@ -120,6 +120,12 @@ def test_a_sensitive_column_never_fills_a_canonical_one(own):
     assert fitted.sensitive == {1}
 
 
+@pytest.mark.parametrize("header", ["w" * 96 + " pineapple", "y" * 92 + " 123-45-6789"])
+def test_a_column_is_sensitive_too_if_its_label_is(header):
+    """The database judges by the label, which is cut: what it would refuse in clear is masked."""
+    assert load_mapping("generic").bind(["Name", "Case Number", header]).sensitive == {2}
+
+
 def test_a_mapping_of_the_users_own_is_read_with_defaults(own):
     """Description, identity and sensitive columns may be left out."""
     mapping = own(MINIMAL)

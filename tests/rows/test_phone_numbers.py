@@ -113,13 +113,10 @@ def test_the_column_way_says_what_phonenumbers_says(parts):
     assert read(text) == [by_the_library(text)]
 
 
-@given(_AREAS, _TAILS)
-def test_six_digits_decide_whether_a_north_american_number_is_valid(area, tail):
-    """What was learned of one number is said of all that begin so."""
-    six = area + tail[:3]
-    assert len({read(six + last) == [f"+1{six}{last}"] for last in (tail[3:], "0000", "0100", "4321", "9999")}) == 1
-    for last in ("0000", "4321", "9999"):
-        assert read(six + last) == [by_the_library(six + last)]
+@pytest.mark.parametrize("text", ["8766060123", "8766061234", "2465220123", "2465221123", "2465212000", "2465213000"])
+def test_numbers_that_the_seventh_digit_decides(text):
+    """Of these exchanges some numbers are valid."""
+    assert read(text) == [by_the_library(text)]
 
 
 _WRITTEN = st.text("0129+-. ()", max_size=16) | st.from_regex(
