@@ -6,7 +6,6 @@
 
 static inline uint32_t three_bytes(const uint8_t *at) { return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2]; }
 
-/* The character of UTF-8 is white space (White_Space, UAX #44) or a byte order mark. */
 static inline bool is_space_of_two(const uint8_t *at) { return at[0] == 0xc2 && (at[1] == 0x85 || at[1] == 0xa0); }
 
 static inline bool is_space_of_three(const uint8_t *at) {
