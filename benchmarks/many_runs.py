@@ -38,11 +38,11 @@ _FILL = """
             );
             perform ingest.open_chunk(v_run, 1, 0, 0, 1000, 1, {records}, repeat('00', 32));
             insert into ingest.landed_rows (
-                run_no, row_number, attempt, chunk_no, line_start, line_end,
+                run_no, row_number, chunk_no, line_start,
                 plaintiff_name, dedupe_key, error_code, raw_payload
             )
             select
-                v_run_no, place, 1, 0, place + 1, place + 1,
+                v_run_no, place, 0, place + 1,
                 case when place > 1 then 'Ada ' || place end,
                 case when place > 1 then md5(v_system || ':' || v_number + place)::uuid end,
                 case when place = 1 then 'MISSING_NAME' end,

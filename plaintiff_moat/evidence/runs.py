@@ -158,11 +158,11 @@ def check_fixes(run: RunFacts, chain: RunChain, fixes: Fixes) -> Iterator[Findin
 def check_landed(run: RunFacts, chunks: Sequence[ChunkFacts], landed: Sequence[Mapping[str, int]]) -> Iterator[Finding]:
     """Whatever of the landed rows is not in the chunk that announced it.
 
-    `landed` are the rows grouped by chunk and attempt, with records, first_row and last_row.
+    `landed` are the rows grouped by chunk, with records, first_row and last_row.
     """
-    found = {(held["chunk_no"], held["attempt"]): held for held in landed}
+    found = {held["chunk_no"]: held for held in landed}
     for chunk in chunks:
-        held = found.pop((chunk.chunk_no, chunk.attempt), None)
+        held = found.pop(chunk.chunk_no, None)
         expected = (chunk.records, chunk.first_row, chunk.first_row + chunk.records - 1)
         counted = (held["records"], held["first_row"], held["last_row"]) if held else (0, 0, 0)
         if chunk.records == 0 and held is None:
@@ -171,6 +171,6 @@ def check_landed(run: RunFacts, chunks: Sequence[ChunkFacts], landed: Sequence[M
             if wanted != got:
                 where = f"landed_rows of chunk {chunk.chunk_no}, {name}"
                 yield Finding("LANDED", run.run, where, str(wanted), str(got))
-    for (number, attempt), held in found.items():
-        where, stray = f"row {held['first_row']}", f"chunk {number} of attempt {attempt}, which did not"
+    for number, held in found.items():
+        where, stray = f"row {held['first_row']}", f"chunk {number}, which did not"
         yield Finding("LANDED", run.run, where, "a chunk that announced it", stray)

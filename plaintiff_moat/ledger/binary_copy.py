@@ -23,13 +23,12 @@ class Kind(IntEnum):
     """The type of a column of the table, and in what form a frame has its values."""
 
     INTEGER = 0  # Int64, within 32 bits
-    TEXT = 1  # String, as are all that follow but the last
+    TEXT = 1  # String, as are all that follow
     JSONB = 2  # one JSON value
     UUID = 3  # 32 hex digits in lower case
     DATE = 4  # YYYY-MM-DD
     NUMERIC = 5  # at most 64 digits, perhaps with a point among them: no sign, no exponent
     TEXT_ARRAY = 6  # {ONE,OTHER}: elements that need no quotes
-    TEXTS = 7  # a Struct of String: the elements of an array
 
 
 class _Place(ctypes.Structure):

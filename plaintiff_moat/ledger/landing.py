@@ -8,6 +8,7 @@ from psycopg import sql
 
 from plaintiff_moat.errors import LeaseLost
 from plaintiff_moat.ledger.binary_copy import Kind, binary_copy
+from plaintiff_moat.ledger.extra import Extra
 from plaintiff_moat.ledger.faults import domain_errors
 from plaintiff_moat.ledger.leases import Lease, record_refusal
 from plaintiff_moat.ledger.profiles import ChunkMeasure, note_chunk
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "land", "landed_chunks"]
 
-_OF_THE_CHUNK: Final = ("run_no", "attempt", "chunk_no")
+_OF_THE_CHUNK: Final = ("run_no", "chunk_no")
 _INTEGERS: Final = ("row_number", "line_start", "line_end", "replays_row")
 _TEXTS: Final = (
     "plaintiff_name", "firm_name", "contact_name", "contact_email", "contact_phone",
     "address", "city", "state", "postal_code",
     "case_reference", "court", "county", "defendant_name", "source_reference",
-    "error_code", "error_message",
+    "error_code", "error_message", "extra",
 )  # fmt: skip
 # What each column of landed_rows is, and so in what form `land` takes it.
 KINDS: Final = {
@@ -32,7 +33,6 @@ KINDS: Final = {
     **dict.fromkeys(_TEXTS, Kind.TEXT),
     "judgment_amount": Kind.NUMERIC,
     "judgment_date": Kind.DATE,
-    "extra": Kind.TEXTS,
     "dedupe_key": Kind.UUID,
     "warnings": Kind.TEXT_ARRAY,
     "raw_payload": Kind.JSONB,
@@ -67,17 +67,20 @@ def land(
 
     What it looks like as a whole is kept with it; of a run whose chunks were landed without, no total amount is known.
 
-    `frame` has one row per record, with columns of `landed_rows` from row_number on, in the forms of their `KINDS`.
+    `frame` has one row per record, with columns of `landed_rows` from row_number on, in the forms of their `KINDS`;
+    but `extra` is structs of text, and `line_end` is never null.
     Raises LeaseLost, keeps nothing of the chunk, and records the refusal, once the lease is lost.
     """
+    extra = Extra.of(frame["extra"])
+    stored = frame.with_columns(extra.texts, _ends_elsewhere(frame))
     # the server reads a field of each row of each column that it is sent, and most vendors fill half of them
-    filled = frame.select(column for column in frame if column.null_count() < frame.height)
+    filled = stored.select(column for column in stored if column.null_count() < stored.height)
     columns = sql.SQL(", ").join(map(sql.Identifier, (*_OF_THE_CHUNK, *filled.columns)))
     statement = sql.SQL(query("copy_landed_rows")).format(columns=columns)
-    encoded = binary_copy(filled, KINDS, (lease.run_no, lease.attempt, chunk.number))
+    encoded = binary_copy(filled, KINDS, (lease.run_no, chunk.number))
     try:
         with domain_errors(), conn.transaction(), conn.cursor() as cursor:
-            if _open(cursor, lease, chunk, _extra_columns(filled)):
+            if _open(cursor, lease, chunk, extra):
                 with cursor.copy(statement) as copy:
                     copy.write(encoded)
                 if measured is not None:
@@ -87,12 +90,13 @@ def land(
         raise
 
 
-def _extra_columns(frame: "pl.DataFrame") -> list[str]:
-    """The names of the columns whose cells stand in `extra`."""
-    return frame["extra"].struct.fields if "extra" in frame.columns else []
+def _ends_elsewhere(frame: "pl.DataFrame") -> "pl.Series":
+    """The last line of each record that has more than one, else null."""
+    first, last = frame["line_start"], frame["line_end"]
+    return last.set(first == last, None)
 
 
-def _open(cursor: psycopg.Cursor[Any], lease: Lease, chunk: Chunk, extra_columns: list[str]) -> bool:
+def _open(cursor: psycopg.Cursor[Any], lease: Lease, chunk: Chunk, extra: Extra) -> bool:
     """Announces the chunk; False when an earlier transaction has landed it."""
     cursor.execute(
         query("open_chunk"),
@@ -106,7 +110,8 @@ def _open(cursor: psycopg.Cursor[Any], lease: Lease, chunk: Chunk, extra_columns
             "first_row": chunk.first_row,
             "records": chunk.records,
             "digest": chunk.digest,
-            "extra_columns": extra_columns,
+            "extra_columns": list(extra.columns),
+            "extra_separator": extra.separator,
         },
         prepare=False,
     )

@@ -1,6 +1,6 @@
 /* Rows of an Arrow stream as PostgreSQL's binary COPY: what binary_copy.py promises.
  *
- * Reads 64-bit integers, string views and structs of these. Writes the form that COPY's documentation gives under
+ * Reads 64-bit integers and string views. Writes the form that COPY's documentation gives under
  * "Binary Format"; fields are what the types' receive functions read (uuid_recv, numeric_recv, date_recv, jsonb_recv,
  * array_recv).
  */
@@ -9,7 +9,7 @@
 #include "texts.h"
 
 /* As binary_copy.py numbers them. */
-enum kind { INTEGER, TEXT, JSONB, UUID, DATE, NUMERIC, TEXT_ARRAY, TEXTS };
+enum kind { INTEGER, TEXT, JSONB, UUID, DATE, NUMERIC, TEXT_ARRAY };
 
 enum {
     TEXT_OID = 25,
@@ -103,19 +103,14 @@ static uint8_t *put_numeric(uint8_t *to, struct text text) {
     return to;
 }
 
-/* What an array of texts begins with: how many dimensions it has, and whether a null. */
-static uint8_t *begin_array(uint8_t *to, bool is_empty, bool has_null) {
-    to = put32(to, !is_empty);
-    to = put32(to, has_null);
-    return put32(to, TEXT_OID);
-}
-
 /* {ONE,OTHER}: no quotes, no escapes, no empty element. */
 static uint8_t *put_text_array(uint8_t *to, struct text text) {
     if (text.size < 2 || text.bytes[0] != '{' || text.bytes[text.size - 1] != '}') return NULL;
     const uint8_t *element = text.bytes + 1, *end = text.bytes + text.size - 1;
     bool is_empty = element == end;
-    to = begin_array(to, is_empty, false);
+    to = put32(to, !is_empty); /* dimensions */
+    to = put32(to, 0);         /* of nulls */
+    to = put32(to, TEXT_OID);
     if (is_empty) return to;
     uint8_t *count_at = to;
     uint32_t count = 0;
@@ -135,33 +130,12 @@ static uint8_t *put_text_array(uint8_t *to, struct text text) {
     return to;
 }
 
-/* The texts of a row of a struct. */
-static uint8_t *put_texts(uint8_t *to, const struct ArrowArray *texts, int64_t row) {
-    uint8_t *beginning = to;
-    bool has_null = false;
-    to = begin_array(to, texts->n_children == 0, false);
-    if (texts->n_children) to = put32(put32(to, (uint32_t)texts->n_children), 1);
-    for (int64_t place = 0; place < texts->n_children; place++) {
-        const struct ArrowArray *cells = texts->children[place];
-        if (is_valid(cells, row)) {
-            struct text text = text_at(cells, row);
-            to = put_bytes(put32(to, (uint32_t)text.size), text.bytes, text.size);
-        } else {
-            to = put32(to, UINT32_MAX);
-            has_null = true;
-        }
-    }
-    begin_array(beginning, texts->n_children == 0, has_null);
-    return to;
-}
-
 static uint8_t *put_integer(uint8_t *to, int64_t value) {
     return value == (int32_t)value ? put32(to, (uint32_t)value) : NULL;
 }
 
 static uint8_t *put_value(uint8_t *to, enum kind kind, const struct ArrowArray *cells, int64_t row) {
     if (kind == INTEGER) return put_integer(to, ((const int64_t *)cells->buffers[1])[row + cells->offset]);
-    if (kind == TEXTS) return put_texts(to, cells, row + cells->offset);
     struct text text = text_at(cells, row);
     switch (kind) {
     case TEXT: return put_text(to, text);
@@ -189,21 +163,13 @@ static bool grow(struct output *out, size_t more) {
     return true;
 }
 
-static size_t most_of_value(enum kind kind, const struct ArrowArray *cells, int64_t row) {
-    if (!is_valid(cells, row)) return 0;
-    if (kind != TEXTS) return (kind == TEXT_ARRAY ? 3 : 1) * (size_t)text_at(cells, row).size;
-    size_t most = 4 * (size_t)cells->n_children;
-    for (int64_t place = 0; place < cells->n_children; place++)
-        most += most_of_value(TEXT, cells->children[place], row + cells->offset);
-    return most;
-}
-
 static size_t most_bytes(const struct ArrowArray *rows, const int32_t *kinds, size_t of_each_row) {
     size_t most = (size_t)rows->length * (2 + of_each_row + (size_t)rows->n_children * OF_A_VALUE);
     for (int64_t column = 0; column < rows->n_children; column++) {
         if (kinds[column] == INTEGER) continue;
-        for (int64_t row = 0; row < rows->length; row++)
-            most += most_of_value((enum kind)kinds[column], rows->children[column], row + rows->offset);
+        const struct ArrowArray *cells = rows->children[column];
+        for (int64_t row = rows->offset; row < rows->offset + rows->length; row++)
+            if (is_valid(cells, row)) most += (kinds[column] == TEXT_ARRAY ? 3 : 1) * (size_t)text_at(cells, row).size;
     }
     return most;
 }
@@ -238,7 +204,6 @@ static enum fault write_rows(
 }
 
 static bool is_of_kind(const struct ArrowSchema *column, enum kind kind) {
-    if (kind == TEXTS) return is_frame(column);
     return kind == INTEGER ? strcmp(column->format, "l") == 0 : is_view(column);
 }
 

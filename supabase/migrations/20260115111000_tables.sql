@@ -174,10 +174,9 @@ comment on column ingest.import_runs.found_total is
 create table ingest.landed_rows (
     run_no integer not null,
     row_number integer not null,
-    attempt integer not null,
     chunk_no integer not null,
     line_start integer not null,
-    line_end integer not null,
+    line_end integer,
     replays_row integer,
     -- before the cells: who reads a whole run reads the first two, the landing guard all of these
     dedupe_key uuid,
@@ -185,7 +184,7 @@ create table ingest.landed_rows (
     error_message text,
     raw_payload jsonb,
     warnings text[],
-    extra text[],
+    extra text,
     plaintiff_name text,
     firm_name text,
     contact_name text,
@@ -225,10 +224,9 @@ comment on table ingest.landed_rows is
 comment on column ingest.landed_rows.run_no is
     'The run, by its number, which keeps the indexes small; the landing guard makes sure that it exists and is leased.';
 comment on column ingest.landed_rows.row_number is 'The record''s place in the file, from 1; the header is not counted.';
-comment on column ingest.landed_rows.attempt is 'The attempt that landed it.';
 comment on column ingest.landed_rows.chunk_no is 'The chunk that it came with.';
 comment on column ingest.landed_rows.line_start is 'First physical line of the record; the header is line 1.';
-comment on column ingest.landed_rows.line_end is 'Last physical line of the record.';
+comment on column ingest.landed_rows.line_end is 'Last physical line of the record; null where it is the first.';
 comment on column ingest.landed_rows.dedupe_key is 'Identity of the record; null when it was rejected.';
 comment on column ingest.landed_rows.error_code is 'Why the record was rejected; null when it is valid.';
 comment on column ingest.landed_rows.plaintiff_name is 'Name of the plaintiff; the one value without which a record is rejected.';
@@ -248,7 +246,8 @@ comment on column ingest.landed_rows.judgment_date is 'Date of the judgment.';
 comment on column ingest.landed_rows.defendant_name is 'Name of the defendant.';
 comment on column ingest.landed_rows.source_reference is 'The vendor''s own id of the record.';
 comment on column ingest.landed_rows.extra is
-    'Cells of the columns of the file that the mapping does not know, which its chunk names; sensitive ones masked.';
+    'Cells of the columns of the file that the mapping does not know, sensitive ones masked. Its chunk names them, and says'
+    ' what stands between them.';
 comment on column ingest.landed_rows.error_message is 'The column and the rule that it broke, never the value.';
 comment on column ingest.landed_rows.warnings is 'Codes of what was kept as sent but looks doubtful; null where nothing does.';
 comment on column ingest.landed_rows.raw_payload is 'The rejected record, redacted.';
@@ -264,6 +263,7 @@ create table ingest.landed_chunks (
     records integer not null,
     digest text not null,
     extra_columns text[] not null default '{}',
+    extra_separator text not null default E'\x1f',
     landed_at timestamptz not null default clock_timestamp(),
     constraint landed_chunks_pkey primary key (import_run_id, chunk_no),
     constraint landed_chunks_is_a_range check (
@@ -274,7 +274,8 @@ create table ingest.landed_chunks (
         num_nulls(variadic extra_columns) = 0
         and (array_dims(extra_columns) ~ '^\[1:[0-9]+\]$') is not false
         and octet_length(array_to_string(extra_columns, '')) <= 16777216
-    )
+    ),
+    constraint landed_chunks_cells_are_separated check (extra_separator <> '')
 );
 
 comment on table ingest.landed_chunks is 'The chunks of a run that are landed. Append-only; a chunk lands once.';
@@ -287,6 +288,8 @@ comment on column ingest.landed_chunks.first_row is 'row_number of its first rec
 comment on column ingest.landed_chunks.records is 'How many records it holds.';
 comment on column ingest.landed_chunks.digest is 'SHA-256 of its bytes, in hex.';
 comment on column ingest.landed_chunks.extra_columns is 'Names of the columns whose cells stand in extra of its rows, redacted.';
+comment on column ingest.landed_chunks.extra_separator is
+    'What stands between the cells of extra of its rows, and in none of them where there are several.';
 comment on column ingest.landed_chunks.landed_at is 'When its transaction opened it.';
 
 create table ingest.plaintiff_keys (

@@ -99,7 +99,8 @@ create function ingest.open_chunk(
     p_records integer,
     p_digest text,
     p_worker_id text default null,
-    p_extra_columns text[] default '{}'
+    p_extra_columns text[] default '{}',
+    p_extra_separator text default E'\x1f'
 )
 returns boolean
 language plpgsql
@@ -129,9 +130,18 @@ begin
     perform ingest._mark_writer(p_run_id, p_attempt);
 
     insert into ingest.landed_chunks
-        (import_run_id, chunk_no, attempt, byte_start, byte_end, first_row, records, digest, extra_columns)
-    values
-        (p_run_id, p_chunk_no, p_attempt, p_byte_start, p_byte_end, p_first_row, p_records, p_digest, p_extra_columns)
+        (import_run_id, chunk_no, attempt, byte_start, byte_end, first_row, records, digest, extra_columns, extra_separator)
+    select
+        p_run_id,
+        p_chunk_no,
+        p_attempt,
+        p_byte_start,
+        p_byte_end,
+        p_first_row,
+        p_records,
+        p_digest,
+        p_extra_columns,
+        p_extra_separator
     -- waits for a transaction that has landed it and is not over yet: that of a caller whose acknowledgement was lost
     on conflict (import_run_id, chunk_no) do nothing;
     if found then
@@ -152,7 +162,7 @@ begin
 end
 $$;
 
-comment on function ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text, text[]) is
+comment on function ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text, text[], text) is
     'Announces the chunk whose rows are copied next in the same transaction. False when exactly this chunk is landed'
     ' already: then nothing is to be copied. Raises ML001 once the lease is lost.';
 
@@ -169,7 +179,7 @@ declare
     v_chunk ingest.landed_chunks;
     v_width integer;
 begin
-    select l.run_no, l.attempt, l.chunk_no into v_first from landed as l limit 1;
+    select l.run_no, l.chunk_no into v_first from landed as l limit 1;
     if not found then
         return null;
     end if;
@@ -177,12 +187,11 @@ begin
     if not found then
         raise exception 'there is no run of number %', v_first.run_no using errcode = 'ML005';
     end if;
-    perform ingest._require_lease(v_run, null, v_first.attempt);
     select * into v_chunk
     from ingest.landed_chunks as c
     where c.import_run_id = v_run.id
-        and c.chunk_no = v_first.chunk_no
-        and c.attempt = v_first.attempt;
+        and c.chunk_no = v_first.chunk_no;
+    perform ingest._require_lease(v_run, null, v_chunk.attempt);
     v_width := cardinality(v_chunk.extra_columns);
 
     -- One pass over the rows finds all that is asked of them: each further one costs a tenth of the COPY.
@@ -190,15 +199,13 @@ begin
         count(*) as records,
         min(l.row_number) as first_row,
         max(l.row_number) as last_row,
+        bool_and(l.run_no = v_first.run_no and l.chunk_no = v_first.chunk_no) as are_of_one_chunk,
         bool_and(
-            l.run_no = v_first.run_no and l.attempt = v_first.attempt and l.chunk_no = v_first.chunk_no
-        ) as are_of_one_chunk,
-        bool_and(
-            cardinality(l.extra) = v_width and array_upper(l.extra, 1) = v_width and array_ndims(l.extra) = 1
+            v_width = 1 or cardinality(string_to_array(l.extra, v_chunk.extra_separator)) = v_width
         ) as have_its_columns,
         -- a view shows them as one value of jsonb, which has room for 256 MiB; compressed, they may be much longer than here
         bool_or(
-            case when pg_column_size(l.extra) > 262144 then octet_length(array_send(l.extra)) > 67108864 end
+            case when pg_column_size(l.extra) > 262144 then octet_length(l.extra) > 67108864 end
         ) as are_too_large,
         array_agg(l.warnings::text) filter (where cardinality(l.warnings) > 0) as warnings,
         array_agg(l.error_code) filter (where l.error_code is not null) as codes,
@@ -231,9 +238,11 @@ begin
         v_landed.payloads
     );
     perform ingest._require_masked(array(
-        select to_jsonb(l.extra[sensitive.place])
+        select to_jsonb(nullif(
+            case v_width when 1 then l.extra else split_part(l.extra, v_chunk.extra_separator, sensitive.place) end, ''
+        ))
         from (
-            select named.place
+            select named.place::integer as place
             from unnest(v_chunk.extra_columns) with ordinality as named (name, place)
             where ingest._is_sensitive(named.name)
         ) as sensitive

@@ -56,10 +56,10 @@ select
         else 'skipped'
     end as status,
     l.source_system,
-    l.attempt,
+    c.attempt,
     l.chunk_no,
     l.line_start,
-    l.line_end,
+    coalesce(l.line_end, l.line_start) as line_end,
     l.plaintiff_name,
     l.firm_name,
     l.contact_name,
@@ -76,7 +76,15 @@ select
     l.judgment_date,
     l.defendant_name,
     l.source_reference,
-    jsonb_object(c.extra_columns, l.extra) as extra,
+    case
+        when l.extra is not null then jsonb_object(
+            c.extra_columns,
+            case cardinality(c.extra_columns)
+                when 1 then array[nullif(l.extra, '')]
+                else string_to_array(l.extra, c.extra_separator, '')
+            end
+        )
+    end as extra,
     l.dedupe_key,
     l.error_code,
     l.error_message,
@@ -116,7 +124,15 @@ select
     l.judgment_date,
     l.defendant_name,
     l.source_reference,
-    jsonb_object(c.extra_columns, l.extra) as extra
+    case
+        when l.extra is not null then jsonb_object(
+            c.extra_columns,
+            case cardinality(c.extra_columns)
+                when 1 then array[nullif(l.extra, '')]
+                else string_to_array(l.extra, c.extra_separator, '')
+            end
+        )
+    end as extra
 from ingest.plaintiff_keys as k
 inner join ingest.import_runs as r on r.run_no = k.owner_run_no
 inner join ingest.landed_rows as l
@@ -134,7 +150,7 @@ select
     r.id as import_run_id,
     l.row_number,
     l.line_start,
-    l.line_end,
+    coalesce(l.line_end, l.line_start) as line_end,
     l.error_code,
     l.error_message,
     l.raw_payload

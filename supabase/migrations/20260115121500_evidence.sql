@@ -193,7 +193,7 @@ $$;
 comment on function ingest.recount_run(uuid) is 'Counts the landed rows of a run again.';
 
 create function ingest.landed_by_chunk(p_run_id uuid)
-returns table (chunk_no integer, attempt integer, records integer, first_row integer, last_row integer)
+returns table (chunk_no integer, records integer, first_row integer, last_row integer)
 language sql
 stable
 security definer
@@ -201,13 +201,12 @@ set search_path = pg_catalog, pg_temp
 as $$
     select
         l.chunk_no,
-        l.attempt,
         count(*)::integer,
         min(l.row_number),
         max(l.row_number)
     from ingest.landed_rows as l
     where l.run_no = ingest._run_no(p_run_id)
-    group by l.chunk_no, l.attempt
+    group by l.chunk_no
     order by min(l.row_number)
 $$;
 

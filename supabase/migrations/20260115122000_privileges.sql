@@ -116,7 +116,7 @@ grant execute on function
     ingest.refuse_duplicate(text, text, text, text, text),
     ingest.lease_attempt(uuid),
     ingest.lease_run_no(uuid),
-    ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text, text[]),
+    ingest.open_chunk(uuid, integer, integer, bigint, bigint, integer, integer, text, text, text[], text),
     ingest.record_refusal(uuid, text, text, integer),
     ingest.take_keys_early(uuid, text, integer),
     ingest.outdated_writers(uuid),

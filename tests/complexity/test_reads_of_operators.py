@@ -50,6 +50,7 @@ ARGUMENTS: dict[str, Any] = {
     "records": 1,
     "digest": "00" * 32,
     "extra_columns": ["Notes"],
+    "extra_separator": "|",
     "operation": "land",
     "prefix": "0",
     "limit": 20,

@@ -27,7 +27,7 @@ _OUTCOME = {
             claimed_at,completed_at,rolled_back_at}'::text[] from named as r
     """,
     "landed_rows": """
-        select to_jsonb(l) - '{run_no,attempt}'::text[] || jsonb_build_object('run', r.run)
+        select to_jsonb(l) - 'run_no' || jsonb_build_object('run', r.run)
         from ingest.landed_rows as l inner join named as r on r.run_no = l.run_no
     """,
     "landed_chunks": """
@@ -48,11 +48,10 @@ VIOLATIONS = {
         from ingest.import_runs where status <> 'rolled_back'
         group by source_system, source_batch_id, file_hash having count(*) > 1
     """,
-    "I1 a landed row is of an attempt that was granted": """
-        select l.run_no, l.attempt, count(*)
-        from ingest.landed_rows as l left join ingest.import_runs as r on r.run_no = l.run_no
-        where (l.attempt between 1 and r.attempt) is not true
-        group by l.run_no, l.attempt
+    "I1 a landed chunk is of an attempt that was granted": """
+        select c.*
+        from ingest.landed_chunks as c left join ingest.import_runs as r on r.id = c.import_run_id
+        where (c.attempt between 1 and r.attempt) is not true
     """,
     "I2 the counts of a completed run are those of its records": """
         select r.id, r.rows_fetched, r.rows_inserted, r.rows_skipped, r.rows_errored, records.*
@@ -118,12 +117,11 @@ VIOLATIONS = {
         from ingest.landed_chunks as c
         full join (
             select r.id as import_run_id, l.chunk_no, count(*) as rows, min(l.row_number) as first,
-                max(l.row_number) as last, min(l.attempt) as attempt, max(l.attempt) as last_attempt
+                max(l.row_number) as last
             from ingest.landed_rows as l left join ingest.import_runs as r on r.run_no = l.run_no
             group by r.id, l.chunk_no
         ) as l on l.import_run_id = c.import_run_id and l.chunk_no = c.chunk_no
-        where (coalesce(l.rows, 0), coalesce(l.attempt, c.attempt), coalesce(l.last_attempt, c.attempt))
-                is distinct from (c.records, c.attempt, c.attempt)
+        where coalesce(l.rows, 0) is distinct from c.records
             or l.first <> c.first_row
             or l.last <> c.first_row + c.records - 1
     """,

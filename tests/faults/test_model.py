@@ -41,7 +41,7 @@ _STATE = """
         r.updated_at < clock_timestamp() - s.stale_after as is_stale,
         array(select array[c.chunk_no, c.attempt] from ingest.landed_chunks as c
             where c.import_run_id = r.id order by c.chunk_no) as chunks,
-        array(select array[l.row_number::text, l.plaintiff_name, l.attempt::text] from ingest.landed_rows as l
+        array(select array[l.row_number::text, l.plaintiff_name] from ingest.landed_rows as l
             where l.run_no = r.run_no order by l.row_number) as rows,
         array(select array[e.event, e.worker_id, e.attempt::text, e.details ->> 'attempt'] from ingest.run_events as e
             where e.import_run_id = r.id order by e.seq) as events,
@@ -349,8 +349,8 @@ class Workers(RuleBasedStateMachine):
 
     def _expected(self, run: Run, counts: tuple[int, int, int, int] | None, active: list[int]) -> dict[str, object]:
         landed = [
-            [str(run.delivery.first_row(chunk) + place), name, str(attempt)]
-            for chunk, attempt in sorted(run.landed.items())
+            [str(run.delivery.first_row(chunk) + place), name]
+            for chunk in sorted(run.landed)
             for place, name in enumerate(run.delivery.chunks[chunk])
         ]
         return {

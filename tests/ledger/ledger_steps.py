@@ -124,11 +124,12 @@ def announce(
     first_row: int = 1,
     attempt: int | None = None,
     extra_columns: Sequence[str | None] = (),
+    extra_separator: str = "\x1f",
 ) -> bool:
     """Announce the chunk whose rows come next; whether it is new."""
     return value(
         conn,
-        "select ingest.open_chunk(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[])",
+        "select ingest.open_chunk(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s)",
         held.run_id,
         attempt or held.attempt,
         chunk,
@@ -139,6 +140,7 @@ def announce(
         "00" * 32,
         held.worker,
         list(extra_columns),
+        extra_separator,
     )
 
 
@@ -160,7 +162,7 @@ def copy_rows(
     with (
         conn.cursor() as cursor,
         cursor.copy(
-            "copy ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end,"
+            "copy ingest.landed_rows (run_no, row_number, chunk_no, line_start,"
             " plaintiff_name, dedupe_key, error_code, raw_payload, replays_row) from stdin"
         ) as copy,
     ):
@@ -168,7 +170,7 @@ def copy_rows(
         for number, name, reject in zip(rows, records, rejects, strict=True):
             rejected = (None, None, "MISSING_NAME", "{}")
             valid = (name, uuid5(_NAMES, f"{held.system}\x1f{name}"), None, None)
-            place = (held.run_no, number, held.attempt, chunk, number + 1, number + 1)
+            place = (held.run_no, number, chunk, number + 1)
             copy.write_row((*place, *(rejected if name is None else valid), reject))
 
 

@@ -21,14 +21,12 @@ _TYPES = {
     Kind.DATE: "date",
     Kind.NUMERIC: "numeric",
     Kind.TEXT_ARRAY: "text[]",
-    Kind.TEXTS: "text[]",
 }
 _COLUMNS = {kind.name.lower(): kind for kind in Kind}
 # beyond twelve bytes, texts lie elsewhere than short ones
 _TEXTS = st.one_of(
     st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20), st.text('a\n",é', min_size=9)
 )
-_NAMES = ("first", "second", "third")
 _VALUES = {
     Kind.INTEGER: st.integers(-(1 << 31), (1 << 31) - 1),
     Kind.TEXT: _TEXTS,
@@ -39,14 +37,13 @@ _VALUES = {
     Kind.TEXT_ARRAY: st.lists(st.from_regex("[A-Z_]{1,15}x", fullmatch=True), max_size=4).map(
         lambda codes: f"{{{','.join(codes)}}}"
     ),
-    Kind.TEXTS: st.fixed_dictionaries(dict.fromkeys(_NAMES, st.none() | _TEXTS)),
 }
 _ROWS = st.lists(st.fixed_dictionaries({column: st.none() | _VALUES[kind] for column, kind in _COLUMNS.items()}))
 
 
 def _frame(rows: list[dict[str, object]]) -> pl.DataFrame:
-    types = {Kind.INTEGER: pl.Int64, Kind.TEXTS: pl.Struct(dict.fromkeys(_NAMES, pl.String))}
-    return pl.DataFrame(rows, {column: types.get(kind, pl.String) for column, kind in _COLUMNS.items()})
+    schema = {column: pl.Int64 if kind == Kind.INTEGER else pl.String for column, kind in _COLUMNS.items()}
+    return pl.DataFrame(rows, schema)
 
 
 @pytest.fixture
@@ -74,32 +71,20 @@ def test_every_value_arrives(conn: psycopg.Connection, copied: Callable[[pl.Data
     def check(rows: list[dict[str, object]]) -> None:
         read = ", ".join(f"%({column})s::{_TYPES[kind]}::text" for column, kind in _COLUMNS.items())
         with conn.pipeline():
-            expected = [conn.execute(f"select {read}", row | {"texts": _elements(row)}) for row in rows]
+            expected = [conn.execute(f"select {read}", row) for row in rows]
         assert copied(_frame(rows)) == [row for one in expected for row in one]
 
     check()
 
 
-def _elements(row: dict[str, object]) -> list[object] | None:
-    return None if row["texts"] is None else [row["texts"][name] for name in _NAMES]
-
-
-def test_parts_of_frames_arrive(conn: psycopg.Connection, copied: Callable[[pl.DataFrame], list[tuple]]) -> None:
+def test_parts_of_frames_arrive(copied: Callable[[pl.DataFrame], list[tuple]]) -> None:
     """Slices begin in the middle of a buffer, and of a byte of the bits that tell of nulls."""
-    texts = [None if at % 3 else f"{at} is longer than twelve bytes" for at in range(50)]
-    rows = [
-        {"integer": at, "text": text, "texts": {"first": str(at), "second": text, "third": ""} if at % 5 else None}
-        for at, text in enumerate(texts)
-    ]
+    rows = [{"integer": at, "text": None if at % 3 else f"{at} is longer than twelve bytes"} for at in range(50)]
     whole = _frame(rows)
     parts = pl.concat([whole[7:20], whole[:0], whole[31:]], rechunk=False)
     assert parts.n_chunks() > 1
     sent = [*rows[7:20], *rows[31:]]
     assert [row[:2] for row in copied(parts)] == [(str(row["integer"]), row["text"]) for row in sent]
-    at = list(_COLUMNS).index("texts")
-    assert [row[at] is None for row in copied(parts)] == [row["texts"] is None for row in sent]
-    arrays = conn.execute("select texts from sent where texts is not null").fetchall()
-    assert [array for (array,) in arrays] == [_elements(row) for row in sent if row["texts"]]
     assert copied(whole[:0]) == []
     assert copied(whole[:0].select()) == []
 
@@ -141,16 +126,11 @@ def test_another_form_is_refused_without_its_value(column: str, value: object) -
 
 
 @pytest.mark.parametrize(
-    ("column", "dtype"),
-    [
-        *(("integer", dtype) for dtype in (pl.Int32, pl.String)),
-        *(("text", dtype) for dtype in (pl.Binary, pl.Int64, pl.Struct({"first": pl.String}))),
-        *(("texts", dtype) for dtype in (pl.String, pl.List(pl.String), pl.Struct({"first": pl.Int64}))),
-    ],
+    ("column", "dtype"), [("integer", pl.Int32), ("integer", pl.String), ("text", pl.Binary), ("text", pl.Int64)]
 )
 def test_another_data_type_is_refused(column: str, dtype: pl.DataType) -> None:
     """Their bytes would be read as something else."""
-    with pytest.raises(ValueError, match="expected columns of Int64"):
+    with pytest.raises(ValueError, match="expected columns of Int64 and String"):
         binary_copy(pl.DataFrame({column: [None]}, {column: dtype}), _COLUMNS, ())
 
 
@@ -162,7 +142,7 @@ def test_the_kinds_are_those_of_the_table(conn: psycopg.Connection) -> None:
             " where a.attrelid = 'ingest.landed_rows'::regclass and a.attnum > 0 and not a.attisdropped"
         ).fetchall()
     )
-    of_the_chunk = dict.fromkeys(("run_no", "attempt", "chunk_no"), "integer")
+    of_the_chunk = dict.fromkeys(("run_no", "chunk_no"), "integer")
     assert types == {column: _TYPES[kind] for column, kind in KINDS.items()} | of_the_chunk
 
 

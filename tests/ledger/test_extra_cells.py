@@ -1,71 +1,102 @@
-"""The cells that no canonical column took: as many as the names announced with their chunk, and shown under these."""
+"""The cells that no canonical column took: one text, of as many cells as the names announced with their chunk."""
 
+import polars as pl
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from ledger_steps import NOT_ANNOUNCED, Connection, announce, claim, reconcile, refused, unchanged, value
 
+from plaintiff_moat.ledger.extra import Extra
+
 _CHECK_VIOLATION = "23514"
+_CELLS = st.none() | st.text("a\x1f\x1e01\n", min_size=1, max_size=6)
+_INSERT = (
+    "insert into ingest.landed_rows (run_no, row_number, chunk_no, line_start, dedupe_key, plaintiff_name, extra)"
+    " values (%s, %s, %s, 2, gen_random_uuid(), 'Ada', %s)"
+)
 
 
-@pytest.mark.parametrize("extra", ["'{}'", "'{a}'", "'{a,b,c}'", "'[2:3]={a,b}'", "'{{a},{b}}'"])
+@given(st.integers(1, 3).flatmap(lambda width: st.lists(st.tuples(*[_CELLS] * width) | st.none(), min_size=1)))
+@example([("\x1f", "0"), ("a", "\x1f0")])
+@example([(None, None), None])
+def test_cells_are_taken_apart_as_they_were_joined(rows: list[tuple[str | None, ...] | None]) -> None:
+    """Whatever stands in them: what stands between them stands in none, nor arises where one touches it."""
+    width = max(len(row or "c") for row in rows)
+    names = [f"column {place}" for place in range(width)]
+    structs = [None if row is None else dict(zip(names, row, strict=True)) for row in rows]
+    extra = Extra.of(pl.Series("extra", structs, pl.Struct(dict.fromkeys(names, pl.String))))
+    assert (extra.columns, extra.texts.name) == (tuple(names), "extra")
+    for text, row in zip(extra.texts, rows, strict=True):
+        assert (text is None) == (row is None)
+        if text is not None and row is not None:
+            assert tuple(cell or None for cell in (text.split(extra.separator) if width > 1 else [text])) == row
+
+
+def test_without_such_columns_there_are_no_cells() -> None:
+    """A mapping may take every column."""
+    extra = Extra.of(pl.Series("extra", [None, None]))
+    assert (extra.columns, extra.texts.to_list()) == ((), [None, None])
+
+
+@pytest.mark.parametrize("extra", ["", "a", "a|b|c"])
 def test_cells_are_as_many_as_the_columns_that_were_announced(conn: Connection, extra: str) -> None:
     """A cell stands for the column of its place: with others no reader could tell whose it is."""
     held = claim(conn)
-    insert = (
-        "insert into ingest.landed_rows"
-        " (run_no, row_number, attempt, chunk_no, line_start, line_end, error_code, extra)"
-        f" values (%s, 1, 1, 0, 2, 2, 'BAD', null), (%s, 2, 1, 0, 2, 2, 'BAD', {extra})"
-    )
     with unchanged(conn), refused(NOT_ANNOUNCED), conn.transaction():
-        announce(conn, held, 2, extra_columns=("Notes", "Judge"))
-        conn.execute(insert.encode(), (held.run_no, held.run_no))
+        announce(conn, held, 2, extra_columns=("Notes", "Judge"), extra_separator="|")
+        conn.execute(
+            f"{_INSERT}, (%s, 2, 0, 3, gen_random_uuid(), 'Ben', 'a|b')", (held.run_no, 1, 0, extra, held.run_no)
+        )
 
 
 @pytest.mark.parametrize(
-    ("columns", "state"),
+    ("columns", "separator", "state"),
     [
-        ([["Notes"], ["Judge"]], _CHECK_VIOLATION),
-        (["n" * (16 << 20), "m"], _CHECK_VIOLATION),
-        (["Notes", None], "22023"),
-        (["Notes", "Notes"], "22023"),
+        ([["Notes"], ["Judge"]], "|", _CHECK_VIOLATION),
+        (["n" * (16 << 20), "m"], "|", _CHECK_VIOLATION),
+        (["Notes", None], "|", "22023"),
+        (["Notes", "Notes"], "|", "22023"),
+        (["Notes", "Judge"], "", _CHECK_VIOLATION),
     ],
-    ids=["of lists", "too long", "without a name", "twice"],
+    ids=["of lists", "too long", "without a name", "twice", "not separated"],
 )
-def test_the_columns_of_a_chunk_are_a_list_of_names(conn: Connection, columns: list, state: str) -> None:
+def test_the_columns_of_a_chunk_are_a_list_of_names(
+    conn: Connection, columns: list, separator: str, state: str
+) -> None:
     """The views name each cell by them."""
     held = claim(conn)
     with unchanged(conn), refused(state):
-        announce(conn, held, 1, extra_columns=columns)
+        announce(conn, held, 1, extra_columns=columns, extra_separator=separator)
 
 
-@pytest.mark.parametrize("cells", ["array[repeat('x', 65 << 20)]", "(select compressed.cells from compressed)"])
+@pytest.mark.parametrize("cells", ["repeat('x', 65 << 20)", "(select compressed.cells from compressed)"])
 def test_cells_are_no_more_than_a_view_can_show(conn: Connection, cells: str) -> None:
     """One row of more would fail the query of whoever reads it."""
     held = claim(conn)
-    conn.execute("create temporary table compressed as select array[repeat('x', 65 << 20)] as cells")
+    conn.execute("create temporary table compressed as select repeat('x', 65 << 20) as cells")
     assert value(conn, "select pg_column_size(cells) from compressed") < 1 << 20
-    insert = (
-        "insert into ingest.landed_rows"
-        " (run_no, row_number, attempt, chunk_no, line_start, line_end, error_code, extra)"
-        f" values (%s, 1, 1, 0, 2, 2, 'BAD', {cells})"
-    )
+    insert = _INSERT.removesuffix("%s)") + f"{cells})"
     with unchanged(conn), refused("54000"), conn.transaction():
         announce(conn, held, 1, extra_columns=["Notes"])
-        conn.execute(insert.encode(), (held.run_no,))
+        conn.execute(insert.encode(), (held.run_no, 1, 0))
 
 
 def test_extra_is_shown_under_its_names(conn: Connection) -> None:
-    """Each chunk by those that it was announced with; null where a row has no such cells."""
+    """Each chunk by those that it was announced with, an empty cell as null; null where a row has no such cells."""
     held = claim(conn)
-    insert = (
-        "insert into ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end, dedupe_key,"
-        " plaintiff_name, extra) values (%s, %s, 1, %s, 2, 2, gen_random_uuid(), 'Ada', %s)"
+    sent = (
+        (("Notes", "Judge"), "x|", {"Notes": "x", "Judge": None}),
+        (("Notes", "Judge"), "|", {"Notes": None, "Judge": None}),
+        (("Judge",), "", {"Judge": None}),
+        (("Judge",), "a|b", {"Judge": "a|b"}),
+        (("Judge",), None, None),
+        ((), None, None),
     )
-    sent = (("Notes", "Judge"), ["x", None]), (("Judge",), [""]), ((), None)
-    for chunk, (columns, cells) in enumerate(sent):
+    for chunk, (columns, cells, _) in enumerate(sent):
         with conn.transaction():
-            announce(conn, held, 1, chunk=chunk, first_row=chunk + 1, extra_columns=columns)
-            conn.execute(insert, (held.run_no, chunk + 1, chunk, cells))
-    assert reconcile(conn, held.run_id, 3, held=held)[0]
+            announce(conn, held, 1, chunk=chunk, first_row=chunk + 1, extra_columns=columns, extra_separator="|")
+            conn.execute(_INSERT, (held.run_no, chunk + 1, chunk, cells))
+    assert reconcile(conn, held.run_id, len(sent), held=held)[0]
     for view in ("plaintiffs_raw", "v_plaintiffs"):
         shown = conn.execute(f"select extra from ingest.{view} order by row_number".encode()).fetchall()
-        assert shown == [({"Notes": "x", "Judge": None},), ({"Judge": ""},), (None,)]
+        assert shown == [(extra,) for _, _, extra in sent]

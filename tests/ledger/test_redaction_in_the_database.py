@@ -325,7 +325,7 @@ LANDED = {
     "raw_payload nested": Jsonb({"Notes": {"list": [{"pin": 1234}]}}),
     "raw_payload of text": Jsonb("219-09-9999"),
     "warnings": ["STATE_UNKNOWN", "219-09-9999"],
-    "extra": ["x", "withheld"],
+    "extra": "x|withheld",
 }
 
 
@@ -333,16 +333,16 @@ LANDED = {
 def test_rows_that_tell_a_number_cannot_be_landed(conn: Connection, place: str) -> None:
     """The landing guard refuses them whole, whatever stands in the other rows, and quotes nothing of them."""
     held = claim(conn, expected=2)
-    row = {"error_code": "INVALID_DATE", "extra": ["x", "****6789"]} | {place.partition(" ")[0]: LANDED[place]}
+    row = {"error_code": "INVALID_DATE", "extra": "x|****6789"} | {place.partition(" ")[0]: LANDED[place]}
     insert = (
-        "insert into ingest.landed_rows (run_no, row_number, attempt, chunk_no, line_start, line_end,"
-        " error_code, error_message, raw_payload, warnings, extra) values (%s, %s, 1, 0, 2, 2, %s, %s, %s, %s, %s)"
+        "insert into ingest.landed_rows (run_no, row_number, chunk_no, line_start,"
+        " error_code, error_message, raw_payload, warnings, extra) values (%s, %s, 0, 2, %s, %s, %s, %s, %s)"
     )
     columns = ("error_code", "error_message", "raw_payload", "warnings", "extra")
-    innocent = {"error_code": "INVALID_DATE", "extra": ["219-09-9999, as sent", None]}
+    innocent = {"error_code": "INVALID_DATE", "extra": "219-09-9999, as sent|"}
     with conn.transaction(force_rollback=True):
-        announce(conn, held, 2, extra_columns=("Notes", "Debtor SSN"))
-        values = "(%s, %s, 1, 0, 2, 2, %s, %s, %s, coalesce(%s::text[], '{}'), %s::text[])"
+        announce(conn, held, 2, extra_columns=("Notes", "Debtor SSN"), extra_separator="|")
+        values = "(%s, %s, 0, 2, %s, %s, %s, coalesce(%s::text[], '{}'), %s)"
         insert = insert.partition(" values ")[0] + f" values {values}, {values}"
         rows = [
             [held.run_no, number, *map(cells.get, columns)] for number, cells in enumerate((innocent, row), start=1)

@@ -84,7 +84,7 @@ CONTRADICTIONS = [
     ("delete from ingest.event_heads where import_run_id = '{first}'", "HEAD"),
     ("delete from ingest.run_events where import_run_id = '{failed}'", "CHECKPOINT_HEAD"),
     ("delete from ingest.import_runs where id = '{failed}'", "NO_RUN"),
-    ("insert into ingest.landed_rows values (0, 1, 1, 0, 2, 2, null, null, 'MISSING_NAME')", "NO_RUN"),
+    ("insert into ingest.landed_rows values (0, 1, 0, 2, null, null, null, 'MISSING_NAME')", "NO_RUN"),
     ("update ingest.checkpoints set root = sha256(root)", "CHECKPOINT_ROOT"),
     ("update ingest.checkpoint_heads set seq = seq + 1 where import_run_id = '{first}'", "CHECKPOINT_HEAD"),
 ]  # fmt: skip

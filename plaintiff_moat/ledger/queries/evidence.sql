@@ -96,7 +96,7 @@ from ingest.fixes_digest(%(run_id)s::uuid) as fixes (digest)
 left join ingest.misplaced_fix(%(run_id)s::uuid) as misplaced on true
 
 -- name: landed_by_chunk
-select chunk_no, attempt, records, first_row, last_row from ingest.landed_by_chunk(%(run_id)s::uuid)
+select chunk_no, records, first_row, last_row from ingest.landed_by_chunk(%(run_id)s::uuid)
 
 -- name: misrepresented_record
 select row_number, dedupe_key, owner_run, owner_row_number, owner_status

@@ -71,7 +71,8 @@ select ingest.open_chunk(
     p_records => %(records)s::integer,
     p_digest => %(digest)s::text,
     p_worker_id => %(worker_id)s::text,
-    p_extra_columns => %(extra_columns)s::text[]
+    p_extra_columns => %(extra_columns)s::text[],
+    p_extra_separator => %(extra_separator)s::text
 )
 
 -- name: take_keys_early
