@@ -199,14 +199,12 @@ begin
         count(*) as records,
         min(l.row_number) as first_row,
         max(l.row_number) as last_row,
-        bool_and(l.run_no = v_first.run_no and l.chunk_no = v_first.chunk_no) as are_of_one_chunk,
         bool_and(
-            v_width = 1 or cardinality(string_to_array(l.extra, v_chunk.extra_separator)) = v_width
-        ) as have_its_columns,
-        -- a view shows them as one value of jsonb, which has room for 256 MiB; compressed, they may be much longer than here
-        bool_or(
-            case when pg_column_size(l.extra) > 262144 then octet_length(l.extra) > 67108864 end
-        ) as are_too_large,
+            l.run_no = v_first.run_no
+            and l.chunk_no = v_first.chunk_no
+            and (v_width = 1 or l.extra is null or cardinality(string_to_array(l.extra, v_chunk.extra_separator)) = v_width)
+        ) as are_of_the_chunk,
+        max(octet_length(l.extra)) as longest_extra,
         array_agg(l.warnings::text) filter (where cardinality(l.warnings) > 0) as warnings,
         array_agg(l.error_code) filter (where l.error_code is not null) as codes,
         array_agg(l.error_message) filter (where l.error_code is not null) as messages,
@@ -216,8 +214,7 @@ begin
 
     -- row_number is unique in the run, so equal bounds and an equal count are an equal set
     if (
-        v_landed.are_of_one_chunk
-        and coalesce(v_landed.have_its_columns, true)
+        v_landed.are_of_the_chunk
         and v_landed.records = v_chunk.records
         and v_landed.first_row = v_chunk.first_row
         and v_landed.last_row = v_chunk.first_row + v_chunk.records - 1
@@ -225,7 +222,8 @@ begin
         raise exception 'the rows are not those that open_chunk announced for chunk %', v_first.chunk_no
             using errcode = 'ML006';
     end if;
-    if v_landed.are_too_large then
+    -- a view shows the cells as one value of jsonb, which has room for 256 MiB
+    if v_landed.longest_extra > 67108864 then
         raise exception 'the cells of extra are more than 64 MiB' using errcode = 'program_limit_exceeded';
     end if;
 
