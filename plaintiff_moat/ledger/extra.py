@@ -17,9 +17,10 @@ _UNIT_SEPARATOR: Final = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """The cells of a chunk's records: a text each, null for a record without, and what is announced of them.
+    """The cells of a chunk's records, a text for each record, and what is announced of them.
 
-    `separator` stands between the cells of a record, and in none of them. An empty cell and a null are one.
+    `separator` stands between the cells of a record, and in none of them. An only cell is the text itself, null where
+    it is; of several a null is empty. A record without cells has no text.
     """
 
     columns: tuple[str, ...]
@@ -28,30 +29,27 @@ class Extra:
 
     @classmethod
     def of(cls, cells: "pl.Series") -> "Extra":
-        """Joins the cells of structs of text; nothing but nulls has no columns."""
+        """Joins the cells of structs of text, none of which is empty; nothing but nulls has no columns."""
         import polars as pl  # noqa: PLC0415 - whoever has cells has imported it
 
         if not isinstance(cells.dtype, pl.Struct):
             return cls((), _UNIT_SEPARATOR, cells)
-        columns = cells.struct.unnest().select(pl.all().fill_null("")).get_columns()
-        separator = _separator(columns)
-        held = pl.DataFrame({"is_held": cells.is_not_null(), "text": _joined(columns, separator)})
-        texts = held.select(pl.when("is_held").then("text").alias(cells.name)).to_series()
-        return cls(tuple(cells.struct.fields), separator, texts)
+        columns = tuple(cells.struct.fields)
+        if len(columns) == 1:
+            return cls(columns, _UNIT_SEPARATOR, cells.struct.field(columns[0]).alias(cells.name))
+        each = cells.struct.unnest()
+        separator = _separator(each)
+        joined = pl.concat_str(pl.all().fill_null(""), separator=separator)
+        texts = each.select(pl.when(cells.is_not_null()).then(joined).alias(cells.name)).to_series()
+        return cls(columns, separator, texts)
 
 
-def _separator(columns: "list[pl.Series]") -> str:
-    """The unit separator; behind it a number, no two occurrences of which overlap, where a cell holds that itself."""
-    if len(columns) > 1 and _is_in(_UNIT_SEPARATOR, columns):
-        return next(tried for n in count() if not _is_in(tried := f"{_UNIT_SEPARATOR}{n}", columns))
-    return _UNIT_SEPARATOR
+def _separator(cells: "pl.DataFrame") -> str:
+    """The unit separator; where a cell holds it, that and a number, no two occurrences of which overlap."""
+    if not _is_in(_UNIT_SEPARATOR, cells):
+        return _UNIT_SEPARATOR
+    return next(tried for n in count() if not _is_in(tried := f"{_UNIT_SEPARATOR}{n}", cells))
 
 
-def _is_in(text: str, columns: "list[pl.Series]") -> bool:
-    return any(column.str.contains(text, literal=True).any() for column in columns)
-
-
-def _joined(columns: "list[pl.Series]", separator: str) -> "pl.Series":
-    import polars as pl  # noqa: PLC0415 - whoever has cells has imported it
-
-    return columns[0] if len(columns) == 1 else pl.select(pl.concat_str(columns, separator=separator)).to_series()
+def _is_in(text: str, cells: "pl.DataFrame") -> bool:
+    return any(column.str.contains(text, literal=True).any() for column in cells)

@@ -77,10 +77,10 @@ select
     l.defendant_name,
     l.source_reference,
     case
-        when l.extra is not null then jsonb_object(
+        when l.error_code is null then jsonb_object(
             c.extra_columns,
             case cardinality(c.extra_columns)
-                when 1 then array[nullif(l.extra, '')]
+                when 1 then array[l.extra]
                 else string_to_array(l.extra, c.extra_separator, '')
             end
         )
@@ -124,15 +124,13 @@ select
     l.judgment_date,
     l.defendant_name,
     l.source_reference,
-    case
-        when l.extra is not null then jsonb_object(
-            c.extra_columns,
-            case cardinality(c.extra_columns)
-                when 1 then array[nullif(l.extra, '')]
-                else string_to_array(l.extra, c.extra_separator, '')
-            end
-        )
-    end as extra
+    jsonb_object(
+        c.extra_columns,
+        case cardinality(c.extra_columns)
+            when 1 then array[l.extra]
+            else string_to_array(l.extra, c.extra_separator, '')
+        end
+    ) as extra
 from ingest.plaintiff_keys as k
 inner join ingest.import_runs as r on r.run_no = k.owner_run_no
 inner join ingest.landed_rows as l
