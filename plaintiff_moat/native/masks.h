@@ -12,6 +12,7 @@ enum { BLOCK = 64, SIXTEEN = 16 };
 
 /* Vectors of clang's, which makes of them whatever the processor has. */
 typedef uint8_t bytes64 __attribute__((ext_vector_type(BLOCK), aligned(1)));
+typedef char truths64 __attribute__((ext_vector_type(BLOCK)));
 typedef bool bits64 __attribute__((ext_vector_type(BLOCK)));
 typedef uint8_t bytes16 __attribute__((ext_vector_type(SIXTEEN)));
 typedef char truths16 __attribute__((ext_vector_type(SIXTEEN)));
@@ -28,12 +29,16 @@ static inline struct block block_at(const uint8_t *bytes, int64_t size) {
     return block;
 }
 
-static inline uint64_t equal(const struct block *block, uint8_t byte) {
-    bits64 found = __builtin_convertvector(block->bytes == byte, bits64);
+static inline uint64_t bits_of(truths64 truths) {
+    bits64 found = __builtin_convertvector(truths, bits64);
     uint64_t mask;
     memcpy(&mask, &found, sizeof mask);
     return mask;
 }
+
+static inline uint64_t equal(const struct block *block, uint8_t byte) { return bits_of(block->bytes == byte); }
+
+static inline uint64_t at_least(const struct block *block, uint8_t byte) { return bits_of(block->bytes >= byte); }
 
 static inline bytes16 sixteen_at(const uint8_t *bytes) {
     bytes16 sixteen;

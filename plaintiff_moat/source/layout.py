@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from plaintiff_moat.native import function
@@ -26,8 +25,6 @@ from plaintiff_moat.source.records import (
 )
 
 __all__ = ["CODES", "Layout", "lay_out"]
-
-_BEHIND_ASCII = 0x80
 
 # A record's verdict is an index into these; 0 is a record that reads well.
 CODES = (
@@ -123,33 +120,20 @@ def _with_long_field(data: bytes, starts: Positions, ends: Positions, dialect: D
 
 
 def _with_bad_encoding(data: bytes, block: Bytes, starts: Positions, ends: Positions, encoding: str) -> Positions:
+    if encoding == "utf-8":
+        undecodable = np.empty(ends.size, np.int64)
+        return undecodable[: _FIND_UNDECODABLE(block, ends, ends.size, undecodable)]
     if data.isascii():  # all encodings extend it
         return np.zeros(0, np.int64)
-    if encoding != "utf-8":
-        return _owners(np.flatnonzero(undefined(encoding)[block]), starts)
-    # Polars checks without building the text that Python's decoder would: a third of the time.
-    try:
-        pl.Series([data], dtype=pl.Binary).cast(pl.String)
-    except pl.exceptions.ComputeError:
-        suspects = np.unique(_owners(np.flatnonzero(block >= _BEHIND_ASCII), starts))
-        decodes = [_decodes(data[start:end]) for start, end in zip(starts[suspects], ends[suspects], strict=True)]
-        return suspects[~np.array(decodes, np.bool_)]
-    return np.zeros(0, np.int64)
+    return _owners(np.flatnonzero(undefined(encoding)[block]), starts)
 
 
-def _decodes(record: bytes) -> bool:
-    try:
-        record.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
+_BYTES: Final = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
 _POSITIONS: Final = np.ctypeslib.ndpointer(np.int64, flags="C_CONTIGUOUS")
 _LAY_OUT: Final = function(
     "moat_lay_out",
     ctypes.c_int64,
-    np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS"),
+    _BYTES,
     ctypes.c_int64,
     ctypes.c_uint8,
     ctypes.c_int,
@@ -158,4 +142,7 @@ _LAY_OUT: Final = function(
     ctypes.c_int64,
     _POSITIONS,
     ctypes.c_int64,
+)
+_FIND_UNDECODABLE: Final = function(
+    "moat_find_undecodable", ctypes.c_int64, _BYTES, _POSITIONS, ctypes.c_int64, _POSITIONS
 )

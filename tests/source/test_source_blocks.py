@@ -1,6 +1,7 @@
 """What is told of 64 bytes at a time is what a reader of one byte after the other tells, wherever the blocks part."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from plaintiff_moat.source import proof
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.layout import CODES, lay_out
 from plaintiff_moat.source.proof import LF, prove
-from plaintiff_moat.source.records import BARE_QUOTE, MALFORMED_RECORD, WRONG_FIELD_COUNT, Chunk, Damage
+from plaintiff_moat.source.records import BAD_ENCODING, BARE_QUOTE, MALFORMED_RECORD, WRONG_FIELD_COUNT, Chunk, Damage
 
 DIALECTS = (Dialect(), Dialect(";", "'"), Dialect(quote=""))
 # Blocks are compared in pairs; behind so many bytes, a text stands at every place of both.
@@ -32,6 +33,9 @@ CELLS = (
     b"a\rb",
     b'"' + b"y" * 70 + b'"',
 )
+# Both sides of every border between bytes that may stand behind a character's first one (RFC 3629).
+BEHIND = bytes.fromhex("017f80 8f90 9fa0 bfc0 ff")
+CHARACTERS = ("é", "\u07ff", "ࠀ", "中", "\ud7ff", "\ue000", "\uffff", "\U00010000", "😀", "\U0010ffff")
 TAILS = (b"", b"a", b"\r", b"a\r", b'"a"', b"a,")
 
 quick = settings(max_examples=40, deadline=None)
@@ -164,6 +168,73 @@ def test_what_is_laid_out_is_what_a_bytewise_reader_lays_out(parts, last, tail, 
         told = zip(*(column.tolist() for column in laid), [CODES[verdict] for verdict in layout.verdicts], strict=True)
         assert list(told) == [record[:6] for record in expected], before
         assert layout.content == sum(record[6] for record in expected), before
+
+
+def undecodable(text: bytes) -> list[bool]:
+    """Tell of each record whether it is flagged as no UTF-8."""
+    layout = lay_out(text, Chunk(0, 0, len(text), 0, 1, 0, 0, "", ()), Dialect(quote=""), 1)
+    return [CODES[verdict] == BAD_ENCODING for verdict in layout.verdicts]
+
+
+def is_decoded(record: bytes) -> bool:
+    """Tell whether Python's strict decoder takes the record."""
+    try:
+        record.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def sequences() -> Iterator[bytes]:
+    """Yield each byte and each two bytes; behind whatever is not ASCII also two and three at the ends of ranges."""
+    for others in ((), (range(256),)):
+        yield from map(bytes, product(range(256), *others))
+    for others in ((BEHIND,) * 2, (BEHIND,) * 3):
+        yield from map(bytes, product(range(0x80, 256), *others))
+
+
+def test_what_is_no_utf_8_is_what_pythons_decoder_refuses():
+    """Every sequence that is a character or nearly one, a record each, at every place of a block."""
+    records = [sequence for sequence in sequences() if not set(sequence) & set(b"\0\r\n")]
+    text = b"\n".join(records)
+    expected = [not is_decoded(record) for record in records]
+    for before in PLACES:
+        assert undecodable(b"x" * before + b",\n" + text) == [False, *expected], before
+
+
+@pytest.mark.parametrize("character", CHARACTERS)
+def test_a_character_cut_short_is_no_utf_8_wherever_it_is_cut(character):
+    """By the end of the text or of the record, at every place of a block; the next record is as good as it is."""
+    whole = character.encode()
+    for before, size in product(PLACES, range(1, len(whole) + 1)):
+        cut, is_cut = b"x" * before + whole[:size], size < len(whole)
+        assert undecodable(cut) == [is_cut], before
+        assert undecodable(cut + b"\n" + whole + b"\n\n" + cut) == [is_cut, False, is_cut], before
+
+
+def garbled() -> st.SearchStrategy[bytes]:
+    """Text of all kinds of characters, some of its bytes exchanged, left out or put in."""
+    pieces = st.sampled_from((*CHARACTERS, "a", "\n", "x" * 61, "é" * 33, "中" * 22))
+    text = st.lists(pieces, max_size=30).map(lambda parts: "".join(parts).encode())
+    damage = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2), st.binary(max_size=2)), max_size=4)
+    return st.builds(spoiled, text, damage)
+
+
+def spoiled(text: bytes, damage: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """Return the text with other bytes in place of so many; no NUL, which is a fault of its own."""
+    for at, size, other in damage:
+        text = text[:at] + other.replace(b"\0", b"\x80") + text[at + size :]
+    return text
+
+
+@quick
+@given(text=garbled())
+def test_records_that_are_no_utf_8_are_those_that_python_refuses(text):
+    """Each by itself, whatever its neighbours are, at every place of a block."""
+    for before in PLACES:
+        moved = b"x" * before + b"," + text
+        records = [record for record in moved.split(b"\n") if record + b"\n" not in BLANK and record]
+        assert undecodable(moved) == [not is_decoded(record) for record in records], before
 
 
 @pytest.mark.parametrize("damage", [(0, 9), (4, 2), (-2, 2), (2, 2)])
