@@ -2,7 +2,8 @@
 
     python benchmarks/contend.py CONTENDER prepare|load|records URL FILE
 
-Imports nothing but the contender: what that imports is part of what it costs.
+Of a contender that is a command, `load` is no step: its command is started as it is. Imports nothing but the contender:
+what that imports is part of what it costs.
 """
 
 import sys

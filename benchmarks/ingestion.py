@@ -4,8 +4,9 @@
     python benchmarks/ingestion.py --records 100000 --rounds 2 --only floor,moat
 
 Writes benchmarks/results/ingestion.md and ingestion.png. In each round every contender takes the file into an empty
-database, in a process of its own whose start and imports count; the order is another in each round. Ratios are taken
-within a round, so that what else the machine does then disturbs all alike, and the median over the rounds is printed.
+database, in a process of its own whose start and imports count: its command, or a Python that runs its code. The
+order is another in each round. Ratios are taken within a round, so that what else the machine does then disturbs all
+alike, and the median over the rounds is printed.
 """
 
 import argparse
@@ -123,8 +124,17 @@ def _generate(file: Path, records: int, seed: int) -> None:
 
 def _taken_in(server: Server, name: str, url: str, file: Path) -> Measured:
     server.measure(python("contend.py", name, "prepare", url, file))
+    loading = _loading(name, url, file)
     server.checkpoint()
-    return server.measure(python("contend.py", name, "load", url, file))
+    return server.measure(loading)
+
+
+def _loading(name: str, url: str, file: Path) -> list[str]:
+    """The command that takes the file in: the contender's own, or a Python that runs its code."""
+    contender = import_module(f"contenders.{name}")
+    if hasattr(contender, "command"):
+        return list(contender.command(url, str(file)))
+    return python("contend.py", name, "load", url, file)
 
 
 def _delivered_twice(server: Server, name: str, file: Path) -> tuple[int, int]:
@@ -132,7 +142,7 @@ def _delivered_twice(server: Server, name: str, file: Path) -> tuple[int, int]:
     url = server.fresh()
     _taken_in(server, name, url, file)
     once = _records(server, name, url, file)
-    server.measure(python("contend.py", name, "load", url, file))
+    server.measure(_loading(name, url, file))
     return once, _records(server, name, url, file)
 
 

@@ -1,9 +1,9 @@
 """`filedge run`: text columns by COPY, once by the file's SHA-256, with an audit database; no duplicates found."""
 
 import json
-import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from contenders.columns import COLUMNS, count
@@ -16,8 +16,8 @@ def prepare(url: str, file: str) -> None:  # noqa: ARG001 - every contender's si
     _audit(file).unlink(missing_ok=True)
 
 
-def load(url: str, file: str) -> None:
-    """Become the command, on a watched folder with this one file; its audit database stands beside the file."""
+def command(url: str, file: str) -> Sequence[str]:
+    """On a watched folder with this one file; its audit database stands beside the file."""
     folder = Path(tempfile.mkdtemp(dir=Path(file).parent))
     incoming = folder / "incoming"
     incoming.mkdir()
@@ -40,10 +40,8 @@ def load(url: str, file: str) -> None:
         ),
         encoding="utf-8",
     )
-    filedge = Path(sys.executable).with_name("filedge")
-    command = [str(filedge), "run", "--dir", str(incoming), "--config", str(config)]
-    command += ["--audit-db-url", f"sqlite:///{_audit(file)}"]
-    os.execve(filedge, command, os.environ | {"DATABASE_URL": url})  # noqa: S606
+    filedge = [str(Path(sys.executable).with_name("filedge")), "run", "--dir", str(incoming), "--config", str(config)]
+    return ["env", f"DATABASE_URL={url}", *filedge, "--audit-db-url", f"sqlite:///{_audit(file)}"]
 
 
 def _audit(file: str) -> Path:

@@ -1,7 +1,6 @@
 """psql's own copy into a table of text columns without an index: the floor, no guarantee at all."""
 
-import os
-import shutil
+from collections.abc import Sequence
 
 from contenders.columns import TEXT_TABLE, count, execute
 
@@ -13,13 +12,13 @@ def prepare(url: str, file: str) -> None:  # noqa: ARG001 - every contender's si
     execute(url, TEXT_TABLE)
 
 
-def load(url: str, file: str) -> None:
-    """Become psql: the one of the embedded server, so that both are of one version."""
+def command(url: str, file: str) -> Sequence[str]:
+    """The psql of the embedded server, so that both are of one version."""
     from plaintiff_moat.ledger.embedded.binaries import psql_binary  # noqa: PLC0415 - only to find psql
 
-    psql = str(psql_binary()) if psql_binary().exists() else shutil.which("psql") or "psql"
+    psql = str(psql_binary()) if psql_binary().exists() else "psql"
     copy = f"\\copy plaintiffs from '{file}' with (format csv, header)"
-    os.execv(psql, [psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", copy, url])  # noqa: S606
+    return [psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", copy, url]
 
 
 def records(url: str, file: str) -> int:  # noqa: ARG001

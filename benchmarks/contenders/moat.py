@@ -1,7 +1,7 @@
 """`moat import`: once, whole, provably; typed, normalised, deduplicated, with rejects and history."""
 
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from contenders.columns import count
@@ -18,11 +18,10 @@ def prepare(url: str, file: str) -> None:  # noqa: ARG001 - every contender's si
         push(conn)
 
 
-def load(url: str, file: str) -> None:
-    """Become the command."""
-    moat = Path(sys.executable).with_name("moat")
-    arguments = ["import", file, "--source-system", "simplicity", "--commit", "--db", url]
-    os.execv(moat, [str(moat), *arguments])  # noqa: S606
+def command(url: str, file: str) -> Sequence[str]:
+    """The one of this environment."""
+    moat = str(Path(sys.executable).with_name("moat"))
+    return [moat, "import", file, "--source-system", "simplicity", "--commit", "--db", url]
 
 
 def records(url: str, file: str) -> int:  # noqa: ARG001

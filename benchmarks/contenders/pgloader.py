@@ -1,8 +1,6 @@
 """pgloader into a table of text columns: loads in batches and sets bad lines aside."""
 
-import os
-import shutil
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,19 +23,18 @@ def prepare(url: str, file: str) -> None:  # noqa: ARG001 - every contender's si
     execute(url, TEXT_TABLE)
 
 
-def load(url: str, file: str) -> None:
-    """Become pgloader."""
+def command(url: str, file: str) -> Sequence[str]:
+    """It reads what to do from a file of its own, beside the vendor's."""
     parts = urlsplit(url)
     asked = parse_qs(parts.query)
-    command = Path(file).with_suffix(".load")
-    command.write_text(
+    commands = Path(file).with_suffix(".load")
+    commands.write_text(
         _COMMAND.format(
             file=file, user=asked["user"][0], folder=asked["host"][0], port=asked["port"][0], database=parts.path[1:]
         ),
         encoding="utf-8",
     )
-    pgloader = shutil.which("pgloader") or sys.exit("pgloader is not installed")
-    os.execv(pgloader, [pgloader, "--quiet", "--on-error-stop", str(command)])  # noqa: S606
+    return ["pgloader", "--quiet", "--on-error-stop", str(commands)]
 
 
 def records(url: str, file: str) -> int:  # noqa: ARG001
