@@ -126,7 +126,7 @@ def show_rejects(ledger: "Connections", record: dict[str, Any], *, as_json: bool
     click.echo(f"  {counted(len(found), 'reject')}, {outstanding:,} outstanding")
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for reject in found:
-        groups[reject["error_code"], reject["error_message"] or ""].append(reject)
+        groups[reject["error_code"], reject["error_message"]].append(reject)
     for (code, message), of_rule in sorted(groups.items(), key=lambda group: -len(group[1])):
         click.echo(f"  {len(of_rule):>8,}  {harmless(f'{code}: {message}')}")
         for fixed, said in ((False, ""), (True, "fixed: ")):

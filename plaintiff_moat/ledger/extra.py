@@ -4,7 +4,6 @@ Their names, and what stands between them, are said once a chunk. An array costs
 """
 
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Extra"]
 
 _UNIT_SEPARATOR: Final = "\x1f"
+_LETTERS: Final = str.maketrans("01", "ab")  # digits could make a number that no log may show
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,18 @@ class Extra:
 
 
 def _separator(cells: "pl.DataFrame") -> str:
-    """The unit separator; where a cell holds it, that and a number, no two occurrences of which overlap."""
-    if not _is_in(_UNIT_SEPARATOR, cells):
+    """The unit separator; where cells hold it, that and the first word that stands behind none of theirs.
+
+    Words are of one length, of which there are more than they hold separators: one look at the cells finds those taken.
+    No two of them overlap, whatever stands before or behind.
+    """
+    holding = [column for column in cells if column.str.contains(_UNIT_SEPARATOR, literal=True).any()]
+    if not holding:
         return _UNIT_SEPARATOR
-    return next(tried for n in count() if not _is_in(tried := f"{_UNIT_SEPARATOR}{n}", cells))
-
-
-def _is_in(text: str, cells: "pl.DataFrame") -> bool:
-    return any(column.str.contains(text, literal=True).any() for column in cells)
+    held = sum(int(column.str.count_matches(_UNIT_SEPARATOR, literal=True).sum()) for column in holding)
+    length = held.bit_length()
+    taken: set[str] = set()
+    for column in holding:
+        taken.update(column.str.extract_all(f"{_UNIT_SEPARATOR}[ab]{{{length}}}").explode().drop_nulls())
+    words = (f"{n:0{length}b}".translate(_LETTERS) for n in range(held + 1))
+    return next(word for word in (_UNIT_SEPARATOR + word for word in words) if word not in taken)

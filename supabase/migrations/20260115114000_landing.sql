@@ -89,6 +89,46 @@ $$;
 comment on function ingest._require_lease(ingest.import_runs, text, integer) is
     'Raises ML001 unless the caller holds the run''s lease; ML002 when it must say who it is and does not.';
 
+create function ingest._require_read_committed(p_what text)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception '% needs read committed, not %', p_what, current_setting('transaction_isolation')
+            using errcode = 'active_sql_transaction', hint = 'call it in a transaction of its own';
+    end if;
+end
+$$;
+
+comment on function ingest._require_read_committed(text) is
+    'Raises 25001 in a transaction that does not see, after a wait, what was committed meanwhile.';
+
+-- The fence: whoever takes the run over, or ends it, waits for this lock. A snapshot of the whole transaction would give the
+-- run as it was before a heartbeat and all that came after it.
+create function ingest._fenced_run(p_run_id uuid)
+returns ingest.import_runs
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_run ingest.import_runs;
+begin
+    perform ingest._require_read_committed('what needs a lease');
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id for key share;
+    if not found then
+        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
+    end if;
+    return v_run;
+end
+$$;
+
+comment on function ingest._fenced_run(uuid) is
+    'The run as it is, and until the end of the transaction remains but for signs of life. Raises ML005 and 25001.';
+
 create function ingest.open_chunk(
     p_run_id uuid,
     p_attempt integer,
@@ -124,6 +164,7 @@ begin
     end if;
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
     perform ingest._require_unnumbered(p_extra_columns);
+    perform ingest._require_unnumbered(array[p_extra_separator]);
     if cardinality(p_extra_columns) <> (select count(distinct named.name) from unnest(p_extra_columns) as named (name)) then
         raise exception 'a chunk''s columns have each a name of its own' using errcode = 'invalid_parameter_value';
     end if;
@@ -175,6 +216,7 @@ as $$
 declare
     v_first record;
     v_landed record;
+    v_run_id uuid;
     v_run ingest.import_runs;
     v_chunk ingest.landed_chunks;
     v_width integer;
@@ -183,10 +225,11 @@ begin
     if not found then
         return null;
     end if;
-    select * into v_run from ingest.import_runs as r where r.run_no = v_first.run_no for key share;
+    select r.id into v_run_id from ingest.import_runs as r where r.run_no = v_first.run_no;
     if not found then
         raise exception 'there is no run of number %', v_first.run_no using errcode = 'ML005';
     end if;
+    v_run := ingest._fenced_run(v_run_id);
     select * into v_chunk
     from ingest.landed_chunks as c
     where c.import_run_id = v_run.id
@@ -202,7 +245,11 @@ begin
         bool_and(
             l.run_no = v_first.run_no
             and l.chunk_no = v_first.chunk_no
-            and (v_width = 1 or l.extra is null or cardinality(string_to_array(l.extra, v_chunk.extra_separator)) = v_width)
+            and (
+                v_width = 1
+                or l.extra is null
+                or v_width > 1 and cardinality(string_to_array(l.extra, v_chunk.extra_separator)) = v_width
+            )
         ) as are_of_the_chunk,
         max(octet_length(l.extra)) as longest_extra,
         array_agg(l.warnings::text) filter (where cardinality(l.warnings) > 0) as warnings,
@@ -274,7 +321,7 @@ declare
     v_run ingest.import_runs;
 begin
     -- an announcement without rows meets no other guard
-    select * into v_run from ingest.import_runs as r where r.id = new.import_run_id for key share;
+    v_run := ingest._fenced_run(new.import_run_id);
     perform ingest._require_lease(v_run, null, new.attempt);
 
     -- the guard takes the rows of a chunk all together or not at all: the last one stands for them

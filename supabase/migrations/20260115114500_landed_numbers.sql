@@ -10,13 +10,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from unnest(p_names) as held (name) where ingest.redact(held.name) <> held.name) then
-        raise exception 'a social security or card number stands in a column''s name'
+        raise exception 'a social security or card number stands in the name of a column, or in what separates their cells'
             using errcode = 'ML007', hint = 'redact it, as ingest.redact does, before landing';
     end if;
 end
 $$;
 
-comment on function ingest._require_unnumbered(text[]) is 'Raises ML007 for a column''s name that holds a number.';
+comment on function ingest._require_unnumbered(text[]) is 'Raises ML007 for a name of a column, or what separates their cells, that holds a number.';
 
 create function ingest._require_masked(p_values jsonb[])
 returns void

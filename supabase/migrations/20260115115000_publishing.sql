@@ -10,11 +10,8 @@ as $$
 declare
     v_source_system text;
 begin
-    -- After the wait below each statement has to see what was committed meanwhile.
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception 'publishing and undoing need read committed, not %', current_setting('transaction_isolation')
-            using errcode = 'active_sql_transaction', hint = 'call it in a transaction of its own';
-    end if;
+    -- after the wait below each statement has to see what was committed meanwhile
+    perform ingest._require_read_committed('publishing and undoing');
     select r.source_system into v_source_system from ingest.import_runs as r where r.id = p_run_id;
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';

@@ -91,10 +91,7 @@ as $$
 declare
     v_run ingest.import_runs;
 begin
-    select * into v_run from ingest.import_runs as r where r.id = p_run_id for key share;
-    if not found then
-        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
-    end if;
+    v_run := ingest._fenced_run(p_run_id);
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
     if not exists (
         select
@@ -178,10 +175,7 @@ declare
     v_details jsonb := jsonb_build_object('findings', p_findings);
 begin
     perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
-    select * into v_run from ingest.import_runs as r where r.id = p_run_id for key share;
-    if not found then
-        raise exception 'there is no run %', p_run_id using errcode = 'ML005';
-    end if;
+    v_run := ingest._fenced_run(p_run_id);
     -- the share of duplicates is known when the run is published, a moment ago by this very caller
     if v_run.status <> 'completed' or p_attempt is distinct from v_run.ended_attempt then
         perform ingest._require_lease(v_run, p_worker_id, p_attempt);

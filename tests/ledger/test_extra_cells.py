@@ -1,5 +1,7 @@
 """The cells that no canonical column took: one text, of as many cells as the names announced with their chunk."""
 
+from itertools import product
+
 import polars as pl
 import pytest
 from hypothesis import example, given
@@ -9,7 +11,7 @@ from ledger_steps import NOT_ANNOUNCED, Connection, announce, claim, reconcile, 
 from plaintiff_moat.ledger.extra import Extra
 
 _CHECK_VIOLATION = "23514"
-_CELLS = st.none() | st.text("a\x1f\x1e01\n", min_size=1, max_size=6)
+_CELLS = st.none() | st.text("ab\x1f\x1ec\n", min_size=1, max_size=6)
 _INSERT = (
     "insert into ingest.landed_rows (run_no, row_number, chunk_no, line_start, dedupe_key, plaintiff_name, extra)"
     " values (%s, %s, %s, 2, gen_random_uuid(), 'Ada', %s)"
@@ -17,7 +19,7 @@ _INSERT = (
 
 
 @given(st.integers(1, 3).flatmap(lambda width: st.lists(st.tuples(*[_CELLS] * width) | st.none(), min_size=1)))
-@example([("\x1f", "0"), ("a", "\x1f0")])
+@example([("\x1f", "a"), ("a", "\x1faa"), ("\x1fab", "\x1fbb")])
 @example([(None, None), None])
 def test_cells_are_taken_apart_as_they_were_joined(rows: list[tuple[str | None, ...] | None]) -> None:
     """Whatever stands in them: what stands between them stands in none, nor arises where one touches it."""
@@ -35,6 +37,16 @@ def test_cells_are_taken_apart_as_they_were_joined(rows: list[tuple[str | None, 
             assert tuple(cell or None for cell in text.split(extra.separator)) == row
 
 
+def test_what_stands_between_cells_is_short() -> None:
+    """However many words the cells hold: it stands between all of them. It is found in one look, not word by word."""
+    words = [f"\x1f{word}" for length in range(1, 10) for word in map("".join, product("ab", repeat=length))]
+    frame = pl.DataFrame({"Notes": words, "Judge": words[::-1]})
+    extra = Extra.of(frame.to_struct("extra"))
+    assert len(extra.separator) == 1 + (2 * len(words)).bit_length()
+    taken_apart = [tuple(text.split(extra.separator)) for text in extra.texts]
+    assert taken_apart == frame.rows()
+
+
 def test_without_such_columns_there_are_no_cells() -> None:
     """A mapping may take every column."""
     extra = Extra.of(pl.Series("extra", [None, None]))
@@ -50,6 +62,14 @@ def test_cells_are_as_many_as_the_columns_that_were_announced(conn: Connection, 
         conn.execute(
             f"{_INSERT}, (%s, 2, 0, 3, gen_random_uuid(), 'Ben', 'a|b')", (held.run_no, 1, 0, extra, held.run_no)
         )
+
+
+def test_without_columns_a_row_has_no_cells(conn: Connection) -> None:
+    """Not even an empty one."""
+    held = claim(conn)
+    with unchanged(conn), refused(NOT_ANNOUNCED), conn.transaction():
+        announce(conn, held, 1)
+        conn.execute(_INSERT, (held.run_no, 1, 0, ""))
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,32 @@ def test_rows_of_another_attempt_are_refused(conn: Connection) -> None:
         copy_rows(conn, claim(conn), ["Ada"])
 
 
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+@pytest.mark.parametrize("records", [["Eve"], []], ids=["rows", "no rows"])
+def test_landing_needs_read_committed(conn: Connection, importer: Connection, level: str, records: list[str]) -> None:
+    """A transaction that sees the run as it was before a heartbeat does not see that it was taken over since."""
+    held = claim(conn, worker="worker-1")
+    with refused("25001"), importer.transaction():
+        importer.execute(f"set transaction isolation level {level}".encode())
+        assert value(importer, "select ingest.lease_attempt(%s)", held.run_id) == 1
+        heartbeat(conn, held.run_id, held=held)
+        assert claim(conn, worker="worker-1").attempt == 2
+        announce(importer, held, len(records))
+        if records:
+            copy_rows(importer, held, records)
+    assert value(conn, "select count(*) from ingest.landed_chunks") == 0
+
+
+@pytest.mark.parametrize("call", ["note_chunk(%s, 0, 1, 0, '{1}', 0, 0, 0)", "record_drift(%s, '[]')"])
+def test_what_is_noted_under_a_lease_needs_read_committed(conn: Connection, call: str) -> None:
+    """The same lock keeps these from a run that was taken over."""
+    held = processing(conn, "batch-1", ["Ada"], worker=None)
+    with unchanged(conn), refused("25001"), conn.transaction():
+        conn.execute("set transaction isolation level repeatable read")
+        value(conn, f"select ingest.{call}", held.run_id)
+    value(conn, f"select ingest.{call}", held.run_id)
+
+
 def test_chunk_lands_once(conn: Connection) -> None:
     """Announced again, under a later attempt too, a landed chunk is recognised; another one in its place is refused."""
     held = claim(conn, expected=2)

@@ -361,3 +361,5 @@ def test_a_column_is_not_named_by_a_number(conn: Connection) -> None:
         announce(conn, held, 1, extra_columns=("Notes", "card 4111 1111 1111 1111"))
     assert refusal.value.sqlstate == REFUSED
     assert not contains_pii(str(refusal.value))
+    with refused(REFUSED):
+        announce(conn, held, 1, extra_columns=("Notes", "Judge"), extra_separator="219-09-9999")

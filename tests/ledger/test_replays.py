@@ -1,9 +1,11 @@
 """Runs that replay the rejects of another: what they may stand for, what that fixes, and that it cannot be changed."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import pytest
+from click.testing import Result
 from ledger_steps import (
     LEASE_LOST,
     NO_SUCH_RUN,
@@ -212,3 +214,12 @@ def test_changed_links_are_found(conn: Connection) -> None:
     assert broken(conn) == "REPLAY row 1"
     tamper(conn, [row.format(3, 1), fit, rehash(child)])
     assert broken(conn) == "REPLAY replays_row of landed_rows"
+
+
+def test_a_reject_without_a_message_is_exported_too(conn: Connection, run_moat: Callable[..., Result]) -> None:
+    """A client of SQL may land one: it has a code, and that is all that the ledger asks of it."""
+    parent = imported(conn, "parent", ["Ada", None])
+    exported = run_moat("rejects", parent)
+    assert exported.exit_code == 0
+    (record,) = csv.DictReader(exported.stdout.splitlines())
+    assert (record["error_code"], record["error_message"]) == ("MISSING_NAME", "")

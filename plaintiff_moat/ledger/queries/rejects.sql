@@ -18,7 +18,7 @@ select
     held.line_start,
     held.line_end,
     held.error_code,
-    held.error_message,
+    coalesce(held.error_message, '') as error_message,
     fixed.fixed_by_run,
     fixed.fixed_by_row
 from ingest.v_rejects as held
@@ -27,7 +27,7 @@ where held.import_run_id = %(run_id)s::uuid
 order by held.row_number
 
 -- name: rejects_to_export
-select held.row_number, held.line_start, held.error_code, held.error_message, held.raw_payload
+select held.row_number, held.line_start, held.error_code, coalesce(held.error_message, '') as error_message, held.raw_payload
 from ingest.v_rejects as held
 where held.import_run_id = %(run_id)s::uuid
     and (
