@@ -34,7 +34,7 @@ set work_mem = '256MB'
 set enable_seqscan = off
 as $$
 declare
-    c_at_once constant integer := 500000;
+    c_most_at_once constant integer := 1000000;
     v_run_no integer := ingest._run_no(p_run_id);
     v_last_row integer := (
         select coalesce(max(l.row_number), 0)
@@ -42,20 +42,23 @@ declare
         where l.run_no = v_run_no
             and l.row_number between p_first_row and p_last_row
     );
+    v_records numeric := greatest(v_last_row - p_first_row + 1, 1)::numeric;
+    v_at_once integer := ceil(v_records / ceil(v_records / c_most_at_once::numeric))::integer;
     v_part integer;
     v_taken integer := 0;
 begin
-    -- Sorted, so that the index of keys is read and filled page after page. One scan of it looks for all keys of a part: each
-    -- by itself would be sought from the root. A join with the table would now and then be planned as one with all keys that
-    -- were ever published. A conflict clause costs twice that.
-    for v_first_row in p_first_row..v_last_row by c_at_once loop
+    -- Sorted, so that the index of keys is read and filled page after page, and in parts of one size, because a small one
+    -- goes through a large index as a large one does. One scan of it looks for all keys of a part: each by itself would be
+    -- sought from the root. A join with the table would now and then be planned as one with all keys that were ever
+    -- published. A conflict clause costs twice that.
+    for v_first_row in p_first_row..v_last_row by v_at_once loop
         with first_of_key as materialized (
             select distinct on (l.dedupe_key)
                 l.dedupe_key,
                 l.row_number
             from ingest.landed_rows as l
             where l.run_no = v_run_no
-                and l.row_number between v_first_row and v_first_row + least(v_last_row - v_first_row, c_at_once - 1)
+                and l.row_number between v_first_row and v_first_row + least(v_last_row - v_first_row, v_at_once - 1)
                 and l.dedupe_key is not null
             order by l.dedupe_key, l.row_number
         ),

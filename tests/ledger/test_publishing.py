@@ -54,6 +54,23 @@ def test_nothing_is_visible_before_completion_and_all_after(conn: Connection, re
     assert counts(reader, held.run_id) == (4, 2, 1, 1)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7, 8])
+def test_keys_are_taken_in_parts(conn: Connection, at_once: int) -> None:
+    """However many records are looked at together, the first of a key represents it, wherever the others stand."""
+    taking = value(conn, "select pg_get_functiondef('ingest._take_fresh_keys(uuid, integer, integer)'::regprocedure)")
+    assert taking.count("1000000") == 1, taking
+    conn.execute(taking.replace("1000000", str(at_once)).encode())
+    before = imported(conn, "batch-1", ["Ada"])
+    held = claim(conn, "batch-2", expected=7)
+    land(conn, held, ["Grace", None, "Edsger", "Grace", "Ada", "Edsger", "Barbara"])
+    assert reconcile(conn, held.run_id, 7, held=held)[0]
+    run_id = held.run_id
+    assert active(conn) == {"Ada": (before, 1), "Grace": (run_id, 1), "Edsger": (run_id, 3), "Barbara": (run_id, 7)}
+    assert outcomes(conn, run_id) == ["inserted", "failed", "inserted", "skipped", "skipped", "skipped", "inserted"]
+    empty = claim(conn, "batch-3", expected=0)
+    assert reconcile(conn, empty.run_id, 0, held=empty) == (True, 0, 0, 0)
+
+
 def test_interrupted_publication_leaves_nothing(conn: Connection) -> None:
     """A publication that does not commit leaves the run processing, its keys unborn and no event."""
     held = processing(conn, "batch-1", ["Ada"])
