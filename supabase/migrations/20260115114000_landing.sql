@@ -118,7 +118,9 @@ declare
     v_run ingest.import_runs;
 begin
     perform ingest._require_read_committed('what needs a lease');
-    select * into v_run from ingest.import_runs as r where r.id = p_run_id for key share;
+    perform from ingest.import_runs as r where r.id = p_run_id for key share;
+    -- A statement of its own: after a wait the one above may have locked, and would give, what a heartbeat has replaced.
+    select * into v_run from ingest.import_runs as r where r.id = p_run_id;
     if not found then
         raise exception 'there is no run %', p_run_id using errcode = 'ML005';
     end if;
@@ -220,6 +222,7 @@ declare
     v_run ingest.import_runs;
     v_chunk ingest.landed_chunks;
     v_width integer;
+    v_sensitive boolean[];
 begin
     select l.run_no, l.chunk_no into v_first from landed as l limit 1;
     if not found then
@@ -236,6 +239,11 @@ begin
         and c.chunk_no = v_first.chunk_no;
     perform ingest._require_lease(v_run, null, v_chunk.attempt);
     v_width := cardinality(v_chunk.extra_columns);
+    v_sensitive := array(
+        select ingest._is_sensitive(named.name)
+        from unnest(v_chunk.extra_columns) with ordinality as named (name, place)
+        order by named.place
+    );
 
     -- One pass over the rows finds all that is asked of them: each further one costs a tenth of the COPY.
     select
@@ -282,17 +290,17 @@ begin
         ),
         v_landed.payloads
     );
-    perform ingest._require_masked(array(
-        select to_jsonb(nullif(
-            case v_width when 1 then l.extra else split_part(l.extra, v_chunk.extra_separator, sensitive.place) end, ''
-        ))
-        from (
-            select named.place::integer as place
-            from unnest(v_chunk.extra_columns) with ordinality as named (name, place)
-            where ingest._is_sensitive(named.name)
-        ) as sensitive
-        cross join landed as l
-    ));
+    if true = any(v_sensitive) then
+        perform ingest._require_masked(array(
+            select to_jsonb(held.cell)
+            from landed as l
+            cross join lateral unnest(
+                case v_width when 1 then array[l.extra] else string_to_array(l.extra, v_chunk.extra_separator) end
+            ) with ordinality as held (cell, place)
+            where v_sensitive[held.place]
+                and held.cell <> ''
+        ));
+    end if;
     return null;
 end
 $$;

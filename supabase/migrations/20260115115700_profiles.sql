@@ -91,6 +91,7 @@ as $$
 declare
     v_run ingest.import_runs;
 begin
+    perform ingest._mark_writer(p_run_id, coalesce(p_attempt, ingest.lease_attempt(p_run_id)));
     v_run := ingest._fenced_run(p_run_id);
     perform ingest._require_lease(v_run, p_worker_id, p_attempt);
     if not exists (

@@ -28,6 +28,8 @@ declare
     v_source_system text := lower(trim(regexp_replace(p_source_system, '\s+', ' ', 'g')));
 begin
     perform ingest._notice_lost_client();
+    -- each statement below sees what was committed before it: a chunk, an undo, the winner of a race
+    perform ingest._require_read_committed('a claim');
     if coalesce(v_source_system, '') = '' or coalesce(p_source_batch_id, '') = '' or coalesce(p_file_hash, '') = '' then
         raise exception 'a claim names its source system, batch and file hash' using errcode = 'invalid_parameter_value';
     end if;

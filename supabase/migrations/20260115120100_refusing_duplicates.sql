@@ -25,15 +25,14 @@ begin
         where r.source_system = lower(trim(regexp_replace(p_source_system, '\s+', ' ', 'g')))
             and r.source_batch_id = p_source_batch_id
             and r.file_hash = p_file_hash
-            and r.status <> 'rolled_back'
+            and r.status = 'completed'
         for update;
     exception
         when lock_not_available then
             return null;  -- somebody is changing the run at this very moment: the claim will tell
     end;
-    -- asked of the locked row: what was undone meanwhile is no duplicate any more
-    if v_run.status is distinct from 'completed' then
-        return null;
+    if not found then
+        return null;  -- nor is it after a wait, if it was undone meanwhile
     end if;
     begin
         perform ingest._append_event(

@@ -27,6 +27,7 @@ from ledger_steps import (
     run,
     unchanged,
     until_blocked,
+    value,
 )
 
 
@@ -329,3 +330,25 @@ def test_claim_of_a_continued_run_keeps_the_expected_count(conn: Connection) -> 
     held = claim(conn, expected=5)
     claim(conn)
     assert run(conn, held.run_id)["expected_count"] == 5
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_claim_needs_read_committed(conn: Connection, other: Connection, level: str) -> None:
+    """With a snapshot from before a chunk landed, a changed reader would go on with what another one began."""
+    held = claim(conn, fingerprint="a", expected=2)
+    with refused("25001"), other.transaction():
+        other.execute(f"set transaction isolation level {level}".encode())
+        assert run(other, held.run_id)["attempt"] == 1
+        land(conn, held, ["Ada"])
+        claim(other, fingerprint="b", expected=2)
+    assert claim(conn, fingerprint="b", expected=2).run_id != held.run_id
+
+
+def test_asking_for_a_duplicate_locks_no_run_that_is_none(conn: Connection, other: Connection) -> None:
+    """Whoever asks and then falls silent keeps nobody from a run that goes on."""
+    held = claim(conn, "batch-1", worker="worker-1")
+    delivery = run(conn, held.run_id)
+    with other.transaction():
+        asked = (delivery["source_system"], delivery["source_batch_id"], delivery["file_hash"])
+        assert value(other, "select ingest.refuse_duplicate(%s, %s, %s)", *asked) is None
+        assert claim(conn, "batch-1", worker="worker-1").attempt == 2
