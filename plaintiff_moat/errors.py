@@ -30,7 +30,15 @@ __all__ = [
 
 
 class MoatError(Exception):
-    """Anything that this project refuses or cannot do; its text is safe to show and to log."""
+    """Anything that this project refuses or cannot do; its text is safe to show and to log.
+
+    Whatever the text quotes, such as the name of a file that is not there, is redacted.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        from plaintiff_moat.redaction.text import redact  # noqa: PLC0415 - a start without an error is spared it
+
+        super().__init__(redact(message))
 
 
 class BadInput(MoatError):

@@ -57,7 +57,7 @@ def domain_errors() -> Iterator[None]:
 def _domain_error(fault: psycopg.Error) -> MoatError | None:
     own = _OWN_SQLSTATES.get(fault.sqlstate or "")
     if own is not None:
-        return own(fault.diag.message_primary)
+        return own(fault.diag.message_primary or "")
     if isinstance(fault, _MISSING_OBJECT):
         return DatabaseNotMigrated(
             "the database lacks what this version needs: run `moat db push` with its owner's url, then try again"
