@@ -253,6 +253,4 @@ def _show_failure(path: Path, error: MoatError, *, as_json: bool) -> None:
     click.echo(f"moat: {_said(path, error)}", err=True)
     if as_json:
         absent = dict.fromkeys(ImportSummary.__dataclass_fields__)
-        show_json(
-            absent | {"filename": redact(path.name), "error": type(error).__name__, "message": redact(str(error))}
-        )
+        show_json(absent | {"filename": redact(path.name), "error": type(error).__name__, "message": str(error)})
