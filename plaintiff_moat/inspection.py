@@ -1,7 +1,6 @@
 """What a file is, before anybody decides what to do with it: how it is written, its columns, its first problems."""
 
 import os
-from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +93,6 @@ def _inspected(scanned: Scan, content: Content | None, known: Mapping, source_sy
     toml = mapping_toml(name, known, scanned.header, proposed)
     bound = _bound(toml, scanned.header, is_complete="plaintiff_name" in dict(proposed.values()))
     filled = [0] * len(scanned.header)
-    problems: Counter[str] = Counter()
     tally = Tally()
     for chunk in scanned.chunks:
         cells = read(scanned.path, scanned.dialect, scanned.header, chunk)
@@ -106,7 +104,6 @@ def _inspected(scanned: Scan, content: Content | None, known: Mapping, source_sy
             else cells.with_columns(warnings=pl.lit(None, pl.String))
         )
         tally.add(Tally.of(rows))
-        problems.update(rows.get_column("error_code").drop_nulls().to_list())
     return Inspection(
         filename=filename,
         container=None if content is None else content.what + content.remark,
@@ -119,7 +116,7 @@ def _inspected(scanned: Scan, content: Content | None, known: Mapping, source_sy
             Column(label, filled[at] / scanned.records, *proposed.get(at, (None, None)))
             for at, label in enumerate(labels(scanned.header))
         ),
-        problems=dict(problems.most_common()),
+        problems=dict(tally.rejects.most_common()),
         first_problems=tuple(tally.first_rejects),
         refusal=_refusal(filename, scanned.header, known),
         mapping=toml,

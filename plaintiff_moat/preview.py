@@ -131,9 +131,10 @@ def _previewed(
             for first in range(0, held.len(), KEYS_A_QUERY)
         )
         inserted = distinct.len() - known
+        errored = tally.rejects.total()
         terms = Terms(delivery, expected, replaced)
         whole = tally.measured if tally.records == delivery.scan.records else None
-        drift = terms.preview(conn, tally.measured, tally.records - tally.errored - inserted) if tally.measured else ()
+        drift = terms.preview(conn, tally.measured, tally.records - errored - inserted) if tally.measured else ()
     counts = (
         dict(live)
         if live and is_duplicate
@@ -143,8 +144,8 @@ def _previewed(
             "attempt": live["attempt"] + 1 if live else 1,
             "rows_fetched": tally.records,
             "rows_inserted": inserted,
-            "rows_skipped": tally.records - tally.errored - inserted,
-            "rows_errored": tally.errored,
+            "rows_skipped": tally.records - errored - inserted,
+            "rows_errored": errored,
             "found_total": whole.total if whole else None,
         }
     )

@@ -45,10 +45,10 @@ class Reject:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts over prepared rows: records, rejects (the first of them whole) and warnings by code."""
+    """Counts over prepared rows: records, rejects by code (the first of them whole) and warnings by code."""
 
     records: int = 0
-    errored: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
     first_rejects: list[Reject] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
     measured: "Measure | None" = None
@@ -61,19 +61,18 @@ class Tally:
             "row_number", "line_start", "line_end", "error_code", "error_message"
         )
         doubtful = rows.get_column("warnings").drop_nulls().str.strip_chars("{}")
-        codes = doubtful.str.split(",").explode().value_counts(name="records")
         return cls(
             records=rows.height,
-            errored=rejected.height,
+            rejects=_counted(rejected.get_column("error_code")),
             first_rejects=[Reject(*values) for values in first.iter_rows()],
-            warnings=Counter(dict(codes.iter_rows())),
+            warnings=_counted(doubtful.str.split(",").explode()),
             measured=measured,
         )
 
     def add(self, other: "Tally") -> None:
         """Takes another chunk's tally in, in whatever order the chunks come."""
         self.records += other.records
-        self.errored += other.errored
+        self.rejects += other.rejects
         self.warnings += other.warnings
         if other.measured is not None:
             self.measured = other.measured if self.measured is None else self.measured + other.measured
@@ -91,9 +90,9 @@ class ImportSummary:
     plain file. `dialect` is how the text is written, `header_line` the physical line of its header: what stands before
     it is no record. `unmapped` names the columns that go to `extra`; `outdone` those of them whose place another column
     has, and which. None of the four is told of a duplicate, which need not be read, but with `is_mapped_otherwise` that
-    its run was landed under another mapping. `first_rejects` and `warnings` (code -> records) tell of the records
-    that this call has read. `replaces` is the run that was undone in its favour; `other_delivery` the completed run
-    of the same batch with other bytes, if any; `predecessor` the run of the same bytes that was undone last,
+    its run was landed under another mapping. `rejects` and `warnings` (code -> records) and `first_rejects` tell of the
+    records that this call has read. `replaces` is the run that was undone in its favour; `other_delivery` the completed
+    run of the same batch with other bytes, if any; `predecessor` the run of the same bytes that was undone last,
     `predecessor_undone` why. An `attempt` above 1 continued a run of which earlier attempts had landed
     `landed_before` records. `replays` is the run whose rejects the records stand for, `replayed` how many of those
     are fixed now, or would be; both are None for any other file. `total_amount` is the sum of all amounts of the
@@ -121,6 +120,7 @@ class ImportSummary:
     header_line: int | None
     unmapped: tuple[str, ...]
     outdone: dict[str, str]
+    rejects: dict[str, int]
     first_rejects: tuple[Reject, ...]
     warnings: dict[str, int]
     replaces: UUID | None
@@ -178,8 +178,9 @@ class ImportSummary:
             header_line=None if claim_status == "duplicate" else delivery.scan.header_line,
             unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.header),
             outdone={} if claim_status == "duplicate" else delivery.mapping.outdone(delivery.header),
+            rejects=_most_first(tally.rejects),
             first_rejects=tuple(tally.first_rejects),
-            warnings=dict(sorted(tally.warnings.items(), key=lambda told: (-told[1], told[0]))),
+            warnings=_most_first(tally.warnings),
             replaces=counts.get("replaces"),
             other_delivery=beside["other_delivery"],
             predecessor=beside["predecessor"],
@@ -219,6 +220,7 @@ class ImportSummary:
             header_line=None,
             unmapped=(),
             outdone={},
+            rejects={},
             first_rejects=(),
             warnings={},
             replaces=run["replaces"],
@@ -233,3 +235,11 @@ class ImportSummary:
             control_totals=None,
             drift=(),
         )
+
+
+def _counted(codes: "pl.Series") -> Counter[str]:
+    return Counter(dict(codes.value_counts(name="records").iter_rows()))
+
+
+def _most_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda told: (-told[1], told[0])))

@@ -83,6 +83,25 @@ def test_a_folder_names_what_it_left_and_a_dry_run_what_would_be(csv_file: CsvFi
     assert "would be" not in run_moat("import", str(folder), "--commit").stdout
 
 
+def test_files_named_one_by_one_are_told_like_those_of_a_folder(csv_file: CsvFile, run_moat: RunMoat) -> None:
+    """Each error names its file, and the totals of all come at the end; a folder with nothing in it is told too."""
+    first, second = csv_file("a.csv", ["Ada"]), csv_file("b.csv", ["Ben", "Cyd"])
+    (first.parent / "empty").mkdir()
+    run_moat("import", str(first), "--commit")
+    run = json.loads(run_moat("runs", "--json").output)[0]["id"]
+    run_moat("rollback", run, "--reason", "wrong")
+    done = run_moat("import", str(first), str(second), str(first.parent / "empty"), "--commit")
+    assert done.return_value == 2
+    assert done.stderr.startswith(f"moat: {first}: ")
+    assert done.stdout.splitlines()[0].startswith("completed    b.csv  2 read, 2 inserted")
+    assert done.stdout.splitlines()[1:] == [
+        "3 paths: 1 completed, 1 not imported",
+        "  2 records read, 2 inserted, 0 skipped, 0 failed",
+        f"  not imported: {first}",
+        f"  {first.parent / 'empty'}: no files of a kind that can be imported",
+    ]
+
+
 def test_rejects_of_one_kind_are_told_once(csv_file: CsvFile, run_moat: RunMoat) -> None:
     """A code, its sentence, and the lines that it is about."""
     path = csv_file("a.csv", ["Ada"], *([",x@example.com,CV-1,,,"] * 3))
@@ -92,13 +111,15 @@ def test_rejects_of_one_kind_are_told_once(csv_file: CsvFile, run_moat: RunMoat)
 
 
 def test_of_many_rejects_the_first_are_not_told_as_if_they_were_all(csv_file: CsvFile, run_moat: RunMoat) -> None:
-    """Their number stands beside that of all; a dry run has no run to look the others up in."""
-    path = csv_file("a.csv", ["Ada"], *([",x@example.com,CV-1,,,"] * 22))
+    """Their number stands beside that of all, each code's by itself; a dry run has no run to look the others up in."""
+    path = csv_file("a.csv", ["Ada"], *([",x@example.com,CV-1,,,"] * 22), *(["Ben,,,,soon,"] * 1_234))
     dry = run_moat("import", str(path)).output
-    assert "  failed records, the first 20 of 22:\n" in dry
+    assert "  failed INVALID_DATE              1,234\n  failed MISSING_PLAINTIFF_NAME       22\n" in dry
+    assert "  failed records, the first 20 of 1,256:\n" in dry
     assert "      20 of them on lines 3, 4, 5, " in dry
     done = run_moat("import", str(path), "--commit").output
-    assert "  failed records, the first 20 of 22 (all: moat show RUN --rejects):\n" in done
+    assert "  failed INVALID_DATE              1,234\n" in done
+    assert "  failed records, the first 20 of 1,256 (all: moat show RUN --rejects):\n" in done
 
 
 def test_a_rollback_says_what_went_and_what_passed_to_whom(

@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -136,47 +136,50 @@ def _import_all(
     from plaintiff_moat.importer import Importer
     from plaintiff_moat.ledger.connect import resolve
 
-    about_the_file["reading"] = reading_of(about_the_file)
-    _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     total = None if expect_total is None else amount_of(expect_total)
+    about_the_file["reading"] = reading_of(about_the_file)
     about_the_file["expected"] = Expected(rows=expect_rows, total=total, strict=strict)
+    given = [(path, files_at(path)) for path in paths]
+    files = [file for path, found in given for file in ([Path(path)] if found is None else found)]
+    # a file given alone is somebody's decision, one of many is not
+    is_alone = len(given) == 1 and given[0][1] is None
+    if not is_alone:
+        _require_nothing_of_one(about_the_file, are_named=all(found is None for _, found in given))
+    _end_as_interrupted(signal.SIGTERM, signal.SIGHUP)
     database = resolve(db)
     worst = Exit.DONE
     with Importer(database, worker_id=worker_id, patience=patience) as importer:
 
-        def take(file: Path, *, unattended: bool) -> "ImportSummary":
+        def take(file: Path) -> "ImportSummary":
             if not commit:
                 from plaintiff_moat.preview import preview_file
 
-                return preview_file(file, database, limit=limit, unattended=unattended, **about_the_file)
+                return preview_file(file, database, limit=limit, unattended=not is_alone, **about_the_file)
             with progress(file.name) as on_progress:
-                return importer.import_file(file, on_progress=on_progress, unattended=unattended, **about_the_file)
+                return importer.import_file(file, on_progress=on_progress, unattended=not is_alone, **about_the_file)
 
         ahead = partial(
             importer.read_ahead,
             **{name: about_the_file[name] for name in ("source_system", "batch_id", "mapping", "reading")},
         )
-        for path in paths:
-            files = files_at(path)
-            if about_the_file["replaces"] and (files is not None or len(paths) > 1):
-                raise click.UsageError("--replaces is for one file: a run has one successor")
-            if about_the_file["replays"] and (files is not None or len(paths) > 1):
-                raise click.UsageError("--replays is for one file: the corrected export of that run")
-            if files is not None and about_the_file["batch_id"]:
-                raise click.UsageError("--batch-id names one delivery: give a file, not a folder or a pattern")
-            if about_the_file["expected"].says_something and (files is not None or len(paths) > 1):
-                raise click.UsageError("--expect-rows and --expect-total are of one file: put a manifest beside each")
-            with outcomes(path, is_single=files is None, as_json=as_json) as show:
-                # a file given alone is somebody's decision, one of many is not
-                unattended = files is not None or len(paths) > 1
-                for outcome in take_each(
-                    [Path(path)] if files is None else files,
-                    partial(take, unattended=unattended),
-                    ahead if commit else lambda _: None,
-                ):
-                    show(outcome)
-                    worst = max(worst, _exit_of(outcome))
+        empty = [path for path, found in given if found == []]
+        with outcomes(paths, is_alone=is_alone, as_json=as_json, empty=empty) as show:
+            for outcome in take_each(files, take, ahead if commit else lambda _: None):
+                show(outcome)
+                worst = max(worst, _exit_of(outcome))
     return worst
+
+
+def _require_nothing_of_one(about_the_file: Mapping[str, Any], *, are_named: bool) -> None:
+    """Refuses what can be said of one file only; files that `are_named` one by one may be of one batch."""
+    if about_the_file["replaces"]:
+        raise click.UsageError("--replaces is for one file: a run has one successor")
+    if about_the_file["replays"]:
+        raise click.UsageError("--replays is for one file: the corrected export of that run")
+    if about_the_file["batch_id"] and not are_named:
+        raise click.UsageError("--batch-id names one delivery: give a file, not a folder or a pattern")
+    if about_the_file["expected"].says_something:
+        raise click.UsageError("--expect-rows and --expect-total are of one file: put a manifest beside each")
 
 
 def _exit_of(outcome: "Outcome") -> Exit:

@@ -1,7 +1,7 @@
 """How what became of files is shown: a paragraph for one, a line for each of many, an object of JSON for either."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,13 +18,19 @@ from plaintiff_moat.summary import FIRST_REJECTS, ImportSummary, Reject
 
 __all__ = ["outcomes"]
 
+_NO_FILES = "no files of a kind that can be imported"
 _COUNTS = ("rows_fetched", "rows_inserted", "rows_skipped", "rows_errored")
 
 
 @contextmanager
-def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[[Outcome], None]]:
-    """A function that shows an outcome of `path`; of a folder or a pattern, the totals follow at the end."""
-    if is_single or as_json:
+def outcomes(
+    paths: Sequence[str], *, is_alone: bool, as_json: bool, empty: Sequence[str] = ()
+) -> Iterator[Callable[[Outcome], None]]:
+    """A function that shows an outcome; but of a file that `is_alone`, the totals of all `paths` follow at the end.
+
+    `empty` are the folders among them in which there is nothing.
+    """
+    if is_alone or as_json:
         yield lambda outcome: _show_one(outcome, as_json=as_json)
         return
     ends: Counter[str] = Counter()
@@ -34,7 +40,7 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
     def show(outcome: Outcome) -> None:
         ends[_show_line(outcome)] += 1
         if outcome.error is not None:
-            left.append(harmless(outcome.path.name))
+            left.append(harmless(outcome.path.name if len(paths) == 1 else str(outcome.path)))
         if outcome.summary is not None and outcome.summary.claim_status == "claimed":
             records.update({name: getattr(outcome.summary, name) for name in _COUNTS})
 
@@ -42,11 +48,14 @@ def outcomes(path: str, *, is_single: bool, as_json: bool) -> Iterator[Callable[
         yield show
     finally:
         told = ", ".join(f"{count:,} {end}" for end, count in sorted(ends.items()))
-        click.echo(f"{harmless(path)}: {told or 'no files of a kind that can be imported'}")
+        of_what = harmless(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"
+        click.echo(f"{of_what}: {told or _NO_FILES}")
         if records["rows_fetched"]:
             click.echo(f"  {_counted(records, is_dry='dry run' in ends, of='records ')}")
         for name in left:
             click.echo(f"  not imported: {name}")
+        for folder in empty if told else ():
+            click.echo(f"  {harmless(folder)}: {_NO_FILES}")
 
 
 def _show_line(outcome: Outcome) -> str:
@@ -200,6 +209,8 @@ def _show_doubts(summary: ImportSummary) -> None:
     may_go_on = not summary.landed_before or len(summary.first_rejects) == FIRST_REJECTS
     more = summary.rows_errored > len(summary.first_rejects) and may_go_on
     if summary.first_rejects:
+        for code, count in summary.rejects.items() if more else ():
+            click.echo(f"  failed {code:<25}{count:>6,}")
         failed = "" if summary.landed_before else f" of {summary.rows_errored:,}"
         of_how_many = f", the first {len(summary.first_rejects)}{failed}" if more else ""
         where = " (all: moat show RUN --rejects)" if more and not summary.dry_run else ""

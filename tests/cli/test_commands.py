@@ -76,7 +76,7 @@ def test_a_continued_run_says_where_its_list_of_failed_records_may_go_on(
     path.write_text("Plaintiff Name,Amount\n" + "Ada,n/a\n" * 25, encoding="utf-8")
     dry = preview_file(path, database)
     summary = replace(dry, dry_run=False, rows_fetched=100, rows_errored=30, landed_before=50, attempt=2)
-    with outcomes(str(path), is_single=True, as_json=False) as show:
+    with outcomes([str(path)], is_alone=True, as_json=False) as show:
         show(Outcome(path, summary, None))
         full = capsys.readouterr().out
         show(Outcome(path, replace(summary, first_rejects=summary.first_rejects[:19]), None))
