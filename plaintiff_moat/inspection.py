@@ -27,7 +27,7 @@ from plaintiff_moat.source import AS_IT_IS, Reading
 from plaintiff_moat.source.dialect import Dialect
 from plaintiff_moat.source.read import read
 from plaintiff_moat.source.records import Scan
-from plaintiff_moat.summary import Reject, Tally
+from plaintiff_moat.summary import Reject, Tally, most_first
 
 __all__ = ["Column", "Inspection", "inspect_file"]
 
@@ -116,7 +116,7 @@ def _inspected(scanned: Scan, content: Content | None, known: Mapping, source_sy
             Column(label, filled[at] / scanned.records, *proposed.get(at, (None, None)))
             for at, label in enumerate(labels(scanned.header))
         ),
-        problems=dict(tally.rejects.most_common()),
+        problems=most_first(tally.rejects),
         first_problems=tuple(tally.first_rejects),
         refusal=_refusal(filename, scanned.header, known),
         mapping=toml,

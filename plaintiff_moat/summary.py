@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plaintiff_moat.rows.measure import Measure
     from plaintiff_moat.source.dialect import Dialect
 
-__all__ = ["ImportSummary", "Progress", "Reject", "Tally"]
+__all__ = ["ImportSummary", "Progress", "Reject", "Tally", "most_first"]
 
 FIRST_REJECTS = 20
 
@@ -178,9 +178,9 @@ class ImportSummary:
             header_line=None if claim_status == "duplicate" else delivery.scan.header_line,
             unmapped=() if claim_status == "duplicate" else delivery.mapping.unmapped(delivery.header),
             outdone={} if claim_status == "duplicate" else delivery.mapping.outdone(delivery.header),
-            rejects=_most_first(tally.rejects),
+            rejects=most_first(tally.rejects),
             first_rejects=tuple(tally.first_rejects),
-            warnings=_most_first(tally.warnings),
+            warnings=most_first(tally.warnings),
             replaces=counts.get("replaces"),
             other_delivery=beside["other_delivery"],
             predecessor=beside["predecessor"],
@@ -241,5 +241,6 @@ def _counted(codes: "pl.Series") -> Counter[str]:
     return Counter(dict(codes.value_counts(name="records").iter_rows()))
 
 
-def _most_first(counts: Counter[str]) -> dict[str, int]:
+def most_first(counts: Counter[str]) -> dict[str, int]:
+    """The codes with the most records first, those with as many by name."""
     return dict(sorted(counts.items(), key=lambda told: (-told[1], told[0])))

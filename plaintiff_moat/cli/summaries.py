@@ -18,7 +18,6 @@ from plaintiff_moat.summary import FIRST_REJECTS, ImportSummary, Reject
 
 __all__ = ["outcomes"]
 
-_NO_FILES = "no files of a kind that can be imported"
 _COUNTS = ("rows_fetched", "rows_inserted", "rows_skipped", "rows_errored")
 
 
@@ -44,18 +43,18 @@ def outcomes(
         if outcome.summary is not None and outcome.summary.claim_status == "claimed":
             records.update({name: getattr(outcome.summary, name) for name in _COUNTS})
 
+    for folder in empty:
+        click.echo(f"{harmless(folder)}: no files of a kind that can be imported")
     try:
         yield show
     finally:
-        told = ", ".join(f"{count:,} {end}" for end, count in sorted(ends.items()))
-        of_what = harmless(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"
-        click.echo(f"{of_what}: {told or _NO_FILES}")
+        if ends:
+            of_what = harmless(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"
+            click.echo(f"{of_what}: {', '.join(f'{count:,} {end}' for end, count in sorted(ends.items()))}")
         if records["rows_fetched"]:
             click.echo(f"  {_counted(records, is_dry='dry run' in ends, of='records ')}")
         for name in left:
             click.echo(f"  not imported: {name}")
-        for folder in empty if told else ():
-            click.echo(f"  {harmless(folder)}: {_NO_FILES}")
 
 
 def _show_line(outcome: Outcome) -> str:

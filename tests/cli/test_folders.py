@@ -55,8 +55,25 @@ def test_an_empty_folder_is_nothing_to_do(moat: Moat, tmp_path: Path) -> None:
 def test_what_no_file_could_pass_is_refused_once(moat: Moat, incoming: Path, arguments: tuple[str, ...]) -> None:
     """One batch id for many deliveries, or a database that is not there, is told once and not file by file."""
     done = moat("import", str(incoming), *arguments)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("moat: ") == 1
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--batch-id", "b"), ("--replaces", "0"), ("--replays", "0"), ("--expect-rows", "1"), ("--expect-total", "1.00")],
+    ids=lambda option: option[0],
+)
+def test_what_is_said_of_one_file_is_refused_before_any_is_taken(
+    moat: Moat, incoming: Path, tmp_path: Path, conn: psycopg.Connection, option: tuple[str, str]
+) -> None:
+    """Where it fits no path, the one before it is not imported either."""
+    first = tmp_path / "first.csv"
+    first.write_text("Plaintiff Name\nAda\n", encoding="utf-8")
+    refused = moat("import", str(first), str(incoming), "--commit", *option)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert option[0] in refused.stderr
+    assert conn.execute("select from ingest.import_runs").fetchone() is None
 
 
 def test_processes_share_a_folder(moat: Moat, incoming: Path, conn: psycopg.Connection) -> None:

@@ -12,3 +12,10 @@ def other(db_url: str) -> Iterator[Connection]:
     """Yield a second connection to the test's database."""
     with psycopg.connect(db_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def importer(db_url: str) -> Iterator[Connection]:
+    """Yield the connection of an importer, beside `conn`."""
+    with psycopg.connect(db_url, autocommit=True) as connection:
+        yield connection

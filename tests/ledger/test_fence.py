@@ -2,10 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 from ledger_steps import (
     LEASE_LOST,
@@ -21,13 +19,6 @@ from ledger_steps import (
     until_blocked,
     value,
 )
-
-
-@pytest.fixture
-def importer(db_url: str) -> Iterator[Connection]:
-    """Yield the connection of an importer, beside `conn`."""
-    with psycopg.connect(db_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])

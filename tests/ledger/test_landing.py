@@ -1,6 +1,5 @@
 """Landing: a chunk under a current lease, whole and once, or nothing of it; and never touched again."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -40,13 +39,6 @@ from ledger_steps import (
 _ABORT = "update ingest.import_runs set status = 'failed' where id = %s"
 _UNIQUE_VIOLATION = "23505"
 _CHECK_VIOLATION = "23514"
-
-
-@pytest.fixture
-def importer(db_url: str) -> Iterator[Connection]:
-    """Yield the connection of an importer, beside `conn`."""
-    with psycopg.connect(db_url, autocommit=True) as connection:
-        yield connection
 
 
 def test_chunks_land_side_by_side(conn: Connection, importer: Connection) -> None:
